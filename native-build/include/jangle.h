@@ -1,0 +1,231 @@
+/*
+ * jangle.h: the one C ABI of Jangle. libjangle_cpu.so, libjangle_cuda.so and libjangle_cudasim.so each
+ * implement all of it; a backend is a library.
+ *
+ * Rules
+ * - Scalars and pointers only: no struct by value, no C enum in a signature. Handles are opaque.
+ * - Every function returns a status (JG_OK = 0). The reason of a failure is the text of
+ *   jg_last_error(), kept per thread until the thread's next failing call. Nothing throws, exits
+ *   or aborts across this boundary.
+ * - Sizes and leading dimensions are int64_t, in elements unless the name ends in `_bytes`.
+ *   `ld*` is the distance in elements between two rows.
+ * - "Device" memory is what jg_buffer_alloc returns; on the CPU it is ordinary memory. Compute
+ *   calls take device pointers unless a comment says host.
+ * - A compute call takes a stream, allocates nothing, and runs in stream order. On the CPU it has
+ *   finished when it returns; on a GPU when the stream is synchronised. Between jg_graph_begin and
+ *   jg_graph_end it is recorded instead of run.
+ * - Identical bits: what a row gets depends on that row alone (and on the keys that it may see),
+ *   never on how many rows are in flight, nor on the number of threads.
+ *
+ * Threads: one stream, batch or graph belongs to one thread at a time. Contexts and packed weights
+ * may be shared.
+ */
+#ifndef JANGLE_H_
+#define JANGLE_H_
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JG_API __attribute__((visibility("default")))
+
+#define JG_ABI_VERSION 1
+
+/* Status codes. */
+#define JG_OK 0
+#define JG_INVALID_ARGUMENT 1
+#define JG_OUT_OF_MEMORY 2
+#define JG_UNSUPPORTED 3
+#define JG_UNAVAILABLE 4 /* no device or no driver */
+#define JG_DEVICE_LOST 5 /* a sticky device error: the context is dead */
+#define JG_INTERNAL 6
+
+/* Weight and cache formats. Blocks of 32 elements as in GGUF: Q8_0 = f16 scale, 32 x int8; Q4_0 =
+   f16 scale, 16 bytes; Q4_1 = f16 scale, f16 minimum, 16 bytes. */
+#define JG_F32 0
+#define JG_F16 1
+#define JG_BF16 2
+#define JG_Q8_0 3
+#define JG_Q4_0 4
+#define JG_Q4_1 5
+
+/* Instruction-set tiers of the CPU library, each includes the ones before it. */
+#define JG_TIER_SCALAR 0
+#define JG_TIER_AVX2 1       /* AVX2, FMA, F16C */
+#define JG_TIER_AVX512 2     /* F, BW, DQ, VL, VNNI */
+#define JG_TIER_AVX512BF16 3 /* and BF16 */
+#define JG_TIER_BEST (-1)
+
+/* Positions in one page of the KV cache, and keys in one chunk of the attention. */
+#define JG_PAGE 64
+/* Rows that one sequence may have in a batch when they form a tree. A chain has no such limit. */
+#define JG_MAX_TREE 128
+
+typedef struct jg_context jg_context; /* a device, its worker threads */
+typedef struct jg_stream jg_stream;   /* an order of execution */
+typedef struct jg_graph jg_graph;     /* recorded compute calls */
+typedef struct jg_batch jg_batch;     /* the rows of one forward pass */
+
+/* ---- library -------------------------------------------------------------------------------- */
+
+/* Returns JG_ABI_VERSION of the library, not a status. */
+JG_API int32_t jg_abi_version(void);
+/* Returns the text of this thread's last failure ("" before the first), not a status. */
+JG_API const char* jg_last_error(void);
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+/* JG_UNAVAILABLE, with the reason, where there is none. */
+JG_API int32_t jg_device_count(int32_t* count);
+/* Writes the device's name, zero-terminated, cut to `capacity` bytes (host). */
+JG_API int32_t jg_device_name(int32_t device, char* name, int64_t capacity);
+/* CPU: the best tier that this processor and this library have. CUDA: compute capability * 10. */
+JG_API int32_t jg_device_tier(int32_t device, int32_t* tier);
+
+/* ---- contexts ------------------------------------------------------------------------------- */
+
+/* `threads`: worker threads including the caller, 0 = one per processor that this process may use.
+   `tier`: JG_TIER_BEST, or a lower tier by force. A GPU ignores both. */
+JG_API int32_t jg_context_create(int32_t device, int32_t threads, int32_t tier, jg_context** context);
+JG_API int32_t jg_context_destroy(jg_context* context);
+JG_API int32_t jg_context_info(jg_context* context, int32_t* threads, int32_t* tier);
+JG_API int32_t jg_memory_info(jg_context* context, int64_t* free_bytes, int64_t* total_bytes);
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+/* Zero-filled device memory, aligned to 256 bytes. JG_OUT_OF_MEMORY names what was asked and what
+   is free. */
+JG_API int32_t jg_buffer_alloc(jg_context* context, int64_t bytes, void** buffer);
+JG_API int32_t jg_buffer_free(jg_context* context, void* buffer);
+/* Host memory that the device copies to and from without staging (pinned on a GPU). */
+JG_API int32_t jg_host_alloc(jg_context* context, int64_t bytes, void** memory);
+JG_API int32_t jg_host_free(jg_context* context, void* memory);
+JG_API int32_t jg_copy_to_device(jg_stream* stream, void* device, const void* host, int64_t bytes);
+JG_API int32_t jg_copy_to_host(jg_stream* stream, void* host, const void* device, int64_t bytes);
+JG_API int32_t jg_copy(jg_stream* stream, void* to, const void* from, int64_t bytes);
+
+/* ---- streams and graphs --------------------------------------------------------------------- */
+
+JG_API int32_t jg_stream_create(jg_context* context, jg_stream** stream);
+JG_API int32_t jg_stream_destroy(jg_stream* stream);
+JG_API int32_t jg_stream_synchronize(jg_stream* stream);
+/* Compute calls on the stream are recorded from here to jg_graph_end. What changes from one launch
+   to the next (tokens, positions, page tables) lies in device memory: see jg_batch_set, which is
+   never recorded. */
+JG_API int32_t jg_graph_begin(jg_stream* stream);
+JG_API int32_t jg_graph_end(jg_stream* stream, jg_graph** graph);
+JG_API int32_t jg_graph_launch(jg_stream* stream, jg_graph* graph);
+JG_API int32_t jg_graph_destroy(jg_graph* graph);
+
+/* ---- the batch ------------------------------------------------------------------------------ */
+
+/*
+ * A ragged batch of rows. Row i has a token, a sequence, and a parent: an earlier row of the same
+ * sequence, or -1 for "follows the last committed position". Rows of one sequence stand together,
+ * sequences in ascending order.
+ *   depth(i)    = 0 if parent[i] = -1, else depth(parent[i]) + 1
+ *   position(i) = committed[seq] + depth(i)
+ *   slot(i)     = committed[seq] + (i - first row of the sequence)    where its K and V are written
+ * The row attends all committed positions, its ancestors, and itself, in order of position.
+ * Ancestor lists are derived here, once per step.
+ */
+JG_API int32_t jg_batch_create(jg_context* context, int32_t max_rows, int32_t max_sequences,
+                               int32_t max_pages, jg_batch** batch);
+JG_API int32_t jg_batch_destroy(jg_batch* batch);
+/* Host arrays: tokens, sequences, parents [rows]; committed [sequence_count]; pages
+   [sequence_count][max_pages], the page table of each sequence: slot s lies in page
+   pages[s / JG_PAGE], at s % JG_PAGE. All are checked; nothing changes when one is wrong. */
+JG_API int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
+                            const int32_t* sequences, const int32_t* parents,
+                            int32_t sequence_count, const int32_t* committed, const int32_t* pages);
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+/* A weight is a matrix [n][k] (n outputs, k inputs) packed once into the kernel's own layout, which
+   belongs to the context's tier. */
+JG_API int32_t jg_pack_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
+                             int64_t* packed_bytes);
+/* Packs rows [n_offset, n_offset + n_rows) of the weight from `source` (host, [n_rows][k] in the
+   file's layout, `source_bytes` long). Several matrices can so become one. */
+JG_API int32_t jg_pack(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, int64_t n_offset,
+                       int64_t n_rows, const void* source, int64_t source_bytes, void* packed);
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+/* out[i][0..k) = row tokens[i] of the packed weight [n][k]. */
+JG_API int32_t jg_embed(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t n, int64_t k,
+                        const void* packed, float* out, int64_t ldout);
+
+/* Scratch that jg_matmul needs for up to `rows` rows. */
+JG_API int32_t jg_matmul_scratch_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
+                                       int64_t rows, int64_t* scratch_bytes);
+/* y[i][j] = sum_k x[i][k] * w[j][k] (+ bias[j], where not null) (+ y[i][j], where accumulate). */
+JG_API int32_t jg_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, const void* packed,
+                         int64_t rows, const float* x, int64_t ldx, float* y, int64_t ldy,
+                         const float* bias, int32_t accumulate, void* scratch,
+                         int64_t scratch_bytes);
+
+/* Each row has `groups` runs of n elements, each normalised on its own:
+   y = x / sqrt(mean(x^2) + eps) * weight[0..n). x and y may be the same. */
+JG_API int32_t jg_rmsnorm(jg_stream* stream, int64_t rows, int64_t groups, int64_t n,
+                          const float* x, int64_t ldx, const float* weight, float eps, float* y,
+                          int64_t ldy);
+
+/* Rotates `heads` heads of each row in place, by the row's position. Pairs are (j, j + head_dim/2).
+   table: [table_positions][head_dim] = cos[head_dim/2], sin[head_dim/2]. */
+JG_API int32_t jg_rope(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t head_dim,
+                       const float* table, int64_t table_positions, float* x, int64_t ldx);
+
+/* One layer of the cache is pages of [2 = K, V][kv_heads][JG_PAGE][head_dim] elements of `dtype`
+   (JG_F32 or JG_F16). Writes k and v [rows][kv_heads * head_dim] to the rows' slots. */
+JG_API int32_t jg_kv_append(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t kv_heads,
+                            int64_t head_dim, const float* k, int64_t ldk, const float* v,
+                            int64_t ldv, void* kv_pages);
+/* Copies the K and V of slots `from` to slots `to` (host arrays of `count`; to[i] <= from[i], both
+   ascending) in `layers` layers that lie `layer_bytes` apart. page_table: host, `page_count` long. */
+JG_API int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, int64_t head_dim,
+                            int64_t layers, int64_t layer_bytes, const int32_t* page_table,
+                            int64_t page_count, int64_t count, const int32_t* from,
+                            const int32_t* to, void* kv_pages);
+
+/* Tree-masked, grouped-query attention over the paged cache; the rows' own K and V must have been
+   appended. q, out: [rows][heads * head_dim]. */
+JG_API int32_t jg_attention(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t heads,
+                            int64_t kv_heads, int64_t head_dim, float scale, const void* kv_pages,
+                            const float* q, int64_t ldq, float* out, int64_t ldout);
+
+/* out = gate / (1 + exp(-gate)) * up, each [rows][n]; gate and up share ldx. */
+JG_API int32_t jg_swiglu(jg_stream* stream, int64_t rows, int64_t n, const float* gate,
+                         const float* up, int64_t ldx, float* out, int64_t ldout);
+
+/* y += x, each [rows][n]. */
+JG_API int32_t jg_residual(jg_stream* stream, int64_t rows, int64_t n, const float* x, int64_t ldx,
+                           float* y, int64_t ldy);
+
+/* ids[i] = the lowest index of the row's largest logit, or -1 if the row holds a NaN. */
+JG_API int32_t jg_argmax(jg_stream* stream, int64_t rows, int64_t n, const float* logits,
+                         int64_t ldlogits, int32_t* ids);
+/* ids, values: [rows][k], the k largest, largest first, ties by the lower index; all -1 if the row
+   holds a NaN. 1 <= k <= 64, k <= n. */
+JG_API int32_t jg_topk(jg_stream* stream, int64_t rows, int64_t n, int64_t k, const float* logits,
+                       int64_t ldlogits, int32_t* ids, float* values);
+
+/* Scratch that jg_sample needs for `rows` rows of n logits. */
+JG_API int32_t jg_sample_scratch_bytes(jg_context* context, int64_t rows, int64_t n,
+                                       int64_t* scratch_bytes);
+/* ids[i] = argmax over the kept tokens of logits[i] / temperature + Gumbel noise, drawn from a
+   counter-based generator keyed by (seed, position(first_row + i) + 1, token); -1 if the row holds
+   a NaN. Kept: the top_k largest (0 = all), of these the smallest set with probability >= top_p
+   (1 = all), of these all with probability >= min_p * the largest (0 = all). */
+JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t rows,
+                         int64_t n, const float* logits, int64_t ldlogits, float temperature,
+                         int32_t top_k, float top_p, float min_p, uint64_t seed, int32_t* ids,
+                         void* scratch, int64_t scratch_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* JANGLE_H_ */
