@@ -1,0 +1,56 @@
+// What the opaque handles of jangle.h are on the CPU.
+#pragma once
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "jangle.h"
+#include "kernels.h"
+#include "pool.h"
+
+struct jg_context {
+  jg_context(int threads, int32_t tier_, const jangle::Kernels& kernels_)
+      : pool(threads), tier(tier_), kernels(kernels_) {}
+
+  jangle::Pool pool;
+  const int32_t tier;
+  const jangle::Kernels& kernels;
+};
+
+// Recorded compute calls, in order.
+struct jg_graph {
+  std::vector<std::function<void()>> calls;
+};
+
+struct jg_stream {
+  jg_context* context;
+  jg_graph* recording = nullptr;  // owned, between jg_graph_begin and jg_graph_end
+
+  // Runs a checked compute call, or records it.
+  template <typename Fn>
+  int32_t Submit(Fn&& call) {
+    if (recording != nullptr) {
+      recording->calls.emplace_back(std::forward<Fn>(call));
+    } else {
+      call();
+    }
+    return JG_OK;
+  }
+};
+
+struct jg_batch {
+  int32_t max_rows, max_sequences, max_pages;
+  int32_t sequence_count = 0;
+  jangle::BatchView view;
+  std::vector<int32_t> token, sequence, position, slot, linear, tail_begin, tail_slots, pages;
+};
+
+namespace jangle {
+
+// The best tier of this processor, as JG_TIER_*.
+int32_t BestTier();
+// Null where this library was built without the tier.
+const Kernels* KernelsOfTier(int32_t tier);
+
+}  // namespace jangle

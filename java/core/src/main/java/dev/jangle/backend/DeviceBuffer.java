@@ -1,0 +1,50 @@
+package dev.jangle.backend;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Memory on a device. Zero-filled when new. Not an Arena: a buffer lives as long as a model or a
+ * session, and must never cost a step of decoding anything. Owned by whoever allocated it; close it
+ * when no call uses it any more.
+ */
+public final class DeviceBuffer implements AutoCloseable {
+  private final Backend backend;
+  private final long bytes;
+  private long address;
+
+  DeviceBuffer(Backend backend, long address, long bytes) {
+    this.backend = backend;
+    this.address = address;
+    this.bytes = bytes;
+  }
+
+  /** Size in bytes. */
+  public long bytes() {
+    return bytes;
+  }
+
+  /**
+   * The address of the range, after checking that the range lies within the buffer.
+   *
+   * @throws IndexOutOfBoundsException where it does not
+   * @throws IllegalStateException after close
+   */
+  MemorySegment range(long offset, long length) {
+    if (address == 0) {
+      throw new IllegalStateException("the device buffer is closed");
+    }
+    if (offset < 0 || length < 0 || offset > bytes - length) {
+      throw new IndexOutOfBoundsException(
+          "bytes " + offset + " to " + (offset + length) + " of a buffer of " + bytes);
+    }
+    return MemorySegment.ofAddress(address + offset);
+  }
+
+  @Override
+  public void close() {
+    if (address != 0) {
+      backend.free(address);
+      address = 0;
+    }
+  }
+}

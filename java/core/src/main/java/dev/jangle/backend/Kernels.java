@@ -1,0 +1,422 @@
+package dev.jangle.backend;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.jangle.ffi.Bindings;
+import dev.jangle.format.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The operations of {@code jangle.h} on one stream, each under the header's name. Shapes, bounds
+ * and formats are checked here, so that a wrong call is an exception and never touches foreign
+ * memory. One thread at a time.
+ */
+public final class Kernels implements AutoCloseable {
+  private final Backend backend;
+  private final Bindings bindings;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment stream;
+  private final MemorySegment longOut;
+  private boolean closed;
+
+  Kernels(Backend backend) {
+    this.backend = backend;
+    this.bindings = backend.bindings;
+    MemorySegment out = arena.allocate(ADDRESS);
+    bindings.check(bindings.streamCreate(backend.context(), out));
+    stream = out.get(ADDRESS, 0);
+    longOut = arena.allocate(JAVA_LONG);
+  }
+
+  /**
+   * A batch of at most {@code maxRows} rows of one sequence over at most {@code maxPages} pages.
+   */
+  public Batch newBatch(int maxRows, int maxPages) {
+    return new Batch(backend, this, maxRows, maxPages);
+  }
+
+  /** Bytes of a weight in the kernels' layout. */
+  public long packBytes(DType dtype, long n, long k) {
+    bindings.check(bindings.packBytes(backend.context(), dtype.code(), n, k, longOut));
+    return longOut.get(JAVA_LONG, 0);
+  }
+
+  /** An empty weight of n outputs and k inputs, to be filled by {@link #pack}. */
+  public PackedWeight newWeight(DType dtype, long n, long k) {
+    return new PackedWeight(dtype, n, k, backend.allocate(packBytes(dtype, n, k)));
+  }
+
+  /**
+   * Packs rows {@code [offset, offset + rows)} of the weight.
+   *
+   * @param source the rows in the file's layout, in native memory
+   */
+  public void pack(PackedWeight weight, long offset, long rows, MemorySegment source) {
+    if (!source.isNative()) {
+      throw new IllegalArgumentException("the source of a weight must be native memory");
+    }
+    bindings.check(
+        bindings.pack(
+            stream(),
+            weight.dtype().code(),
+            weight.n(),
+            weight.k(),
+            offset,
+            rows,
+            source,
+            source.byteSize(),
+            weight.address()));
+  }
+
+  /** {@code out[i] = weight[token of row i]}. */
+  public void embed(Batch batch, PackedWeight weight, Matrix out) {
+    requireRows(batch, out);
+    requireShape("embed", out.cols(), weight.k());
+    bindings.check(
+        bindings.embed(
+            stream(),
+            batch.handle(),
+            weight.dtype().code(),
+            weight.n(),
+            weight.k(),
+            weight.address(),
+            out.address(),
+            out.ld()));
+  }
+
+  /** Bytes of scratch that {@link #matmul} needs for up to {@code rows} rows. */
+  public long matmulScratchBytes(DType dtype, long n, long k, long rows) {
+    bindings.check(
+        bindings.matmulScratchBytes(backend.context(), dtype.code(), n, k, rows, longOut));
+    return longOut.get(JAVA_LONG, 0);
+  }
+
+  /**
+   * {@code y = x w^T (+ bias) (+ y)}.
+   *
+   * @param bias n elements, or null
+   * @param accumulate whether to add to y
+   * @param scratch of {@link #matmulScratchBytes}, or null where that is 0
+   */
+  public void matmul(
+      PackedWeight weight,
+      Matrix x,
+      Matrix y,
+      DeviceBuffer bias,
+      boolean accumulate,
+      DeviceBuffer scratch) {
+    requireShape("matmul: inputs", x.cols(), weight.k());
+    requireShape("matmul: outputs", y.cols(), weight.n());
+    requireShape("matmul: rows", y.rows(), x.rows());
+    bindings.check(
+        bindings.matmul(
+            stream(),
+            weight.dtype().code(),
+            weight.n(),
+            weight.k(),
+            weight.address(),
+            x.rows(),
+            x.address(),
+            x.ld(),
+            y.address(),
+            y.ld(),
+            bias == null ? MemorySegment.NULL : bias.range(0, weight.n() * Float.BYTES),
+            accumulate ? 1 : 0,
+            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            scratch == null ? 0 : scratch.bytes()));
+  }
+
+  /**
+   * Normalises each of {@code groups} runs of a row on its own; x and y may be the same.
+   *
+   * @param weight cols / groups elements
+   */
+  public void rmsnorm(Matrix x, long groups, DeviceBuffer weight, float eps, Matrix y) {
+    requireShape("rmsnorm: columns", y.cols(), x.cols());
+    requireShape("rmsnorm: rows", y.rows(), x.rows());
+    long n = x.cols() / groups;
+    requireShape("rmsnorm: groups", n * groups, x.cols());
+    bindings.check(
+        bindings.rmsnorm(
+            stream(),
+            x.rows(),
+            groups,
+            n,
+            x.address(),
+            x.ld(),
+            weight.range(0, n * Float.BYTES),
+            eps,
+            y.address(),
+            y.ld()));
+  }
+
+  /**
+   * Rotates the heads of x in place, by each row's position.
+   *
+   * @param table rows are positions; columns the cosines, then the sines, of head_dim / 2 angles
+   */
+  public void rope(Batch batch, long headDim, Matrix table, Matrix x) {
+    requireRows(batch, x);
+    requireShape("rope: table", table.cols(), headDim);
+    requireShape("rope: table", table.ld(), headDim);
+    bindings.check(
+        bindings.rope(
+            stream(),
+            batch.handle(),
+            x.cols() / headDim,
+            headDim,
+            table.address(),
+            table.rows(),
+            x.address(),
+            x.ld()));
+  }
+
+  /** Writes the rows' keys and values to their slots of one layer of the cache. */
+  public void kvAppend(Batch batch, KvLayer layer, Matrix k, Matrix v) {
+    requireRows(batch, k);
+    requireRows(batch, v);
+    requireShape("kvAppend: keys", k.cols(), (long) layer.kvHeads() * layer.headDim());
+    requireShape("kvAppend: values", v.cols(), k.cols());
+    bindings.check(
+        bindings.kvAppend(
+            stream(),
+            batch.handle(),
+            layer.dtype().code(),
+            layer.kvHeads(),
+            layer.headDim(),
+            k.address(),
+            k.ld(),
+            v.address(),
+            v.ld(),
+            layer.address()));
+  }
+
+  /**
+   * Moves keys and values from slot to slot in all layers.
+   *
+   * @param layer the first of {@code layers} layers that lie {@code layerBytes} apart
+   * @param pages the sequence's page table
+   * @param from slots, ascending
+   * @param to slots, ascending, {@code to[i] <= from[i]}
+   */
+  public void kvGather(
+      KvLayer layer, int layers, long layerBytes, int[] pages, int count, int[] from, int[] to) {
+    try (Arena step = Arena.ofConfined()) {
+      MemorySegment table = step.allocateFrom(JAVA_INT, pages);
+      bindings.check(
+          bindings.kvGather(
+              stream(),
+              layer.dtype().code(),
+              layer.kvHeads(),
+              layer.headDim(),
+              layers,
+              layerBytes,
+              table,
+              pages.length,
+              count,
+              step.allocateFrom(JAVA_INT, from),
+              step.allocateFrom(JAVA_INT, to),
+              layer.address()));
+    }
+  }
+
+  /** Attention of every query head over the row's ancestors and the committed positions. */
+  public void attention(Batch batch, KvLayer layer, int heads, float scale, Matrix q, Matrix out) {
+    requireRows(batch, q);
+    requireRows(batch, out);
+    requireShape("attention: queries", q.cols(), (long) heads * layer.headDim());
+    requireShape("attention: outputs", out.cols(), q.cols());
+    bindings.check(
+        bindings.attention(
+            stream(),
+            batch.handle(),
+            layer.dtype().code(),
+            heads,
+            layer.kvHeads(),
+            layer.headDim(),
+            scale,
+            layer.address(),
+            q.address(),
+            q.ld(),
+            out.address(),
+            out.ld()));
+  }
+
+  /** {@code out = silu(gate) * up}. */
+  public void swiglu(Matrix gate, Matrix up, Matrix out) {
+    requireShape("swiglu: rows", out.rows(), gate.rows());
+    requireShape("swiglu: columns", out.cols(), gate.cols());
+    requireShape("swiglu: rows", up.rows(), gate.rows());
+    requireShape("swiglu: columns", up.cols(), gate.cols());
+    requireShape("swiglu: row distance", up.ld(), gate.ld());
+    bindings.check(
+        bindings.swiglu(
+            stream(),
+            gate.rows(),
+            gate.cols(),
+            gate.address(),
+            up.address(),
+            gate.ld(),
+            out.address(),
+            out.ld()));
+  }
+
+  /** {@code y += x}. */
+  public void residual(Matrix x, Matrix y) {
+    requireShape("residual: rows", y.rows(), x.rows());
+    requireShape("residual: columns", y.cols(), x.cols());
+    bindings.check(
+        bindings.residual(stream(), x.rows(), x.cols(), x.address(), x.ld(), y.address(), y.ld()));
+  }
+
+  /** {@code ids[i]} = lowest index of the largest logit of row i, -1 where the row has a NaN. */
+  public void argmax(Matrix logits, DeviceBuffer ids) {
+    bindings.check(
+        bindings.argmax(
+            stream(),
+            logits.rows(),
+            logits.cols(),
+            logits.address(),
+            logits.ld(),
+            ids.range(0, logits.rows() * Integer.BYTES)));
+  }
+
+  /** The k largest of each row, largest first; all ids -1 where the row has a NaN. */
+  public void topk(Matrix logits, int k, DeviceBuffer ids, DeviceBuffer values) {
+    bindings.check(
+        bindings.topk(
+            stream(),
+            logits.rows(),
+            logits.cols(),
+            k,
+            logits.address(),
+            logits.ld(),
+            ids.range(0, logits.rows() * k * Integer.BYTES),
+            values.range(0, logits.rows() * k * Float.BYTES)));
+  }
+
+  /** Bytes of scratch that {@link #sample} needs. */
+  public long sampleScratchBytes(long rows, long n) {
+    bindings.check(bindings.sampleScratchBytes(backend.context(), rows, n, longOut));
+    return longOut.get(JAVA_LONG, 0);
+  }
+
+  /** A seeded draw for each of the batch's rows from {@code firstRow} on; see {@code jg_sample}. */
+  public void sample(
+      Batch batch,
+      int firstRow,
+      Matrix logits,
+      float temperature,
+      int topK,
+      float topP,
+      float minP,
+      long seed,
+      DeviceBuffer ids,
+      DeviceBuffer scratch) {
+    bindings.check(
+        bindings.sample(
+            stream(),
+            batch.handle(),
+            firstRow,
+            logits.rows(),
+            logits.cols(),
+            logits.address(),
+            logits.ld(),
+            temperature,
+            topK,
+            topP,
+            minP,
+            seed,
+            ids.range(0, logits.rows() * Integer.BYTES),
+            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            scratch == null ? 0 : scratch.bytes()));
+  }
+
+  /** Copies native host memory to the start of a buffer. */
+  public void upload(MemorySegment host, DeviceBuffer to) {
+    bindings.check(
+        bindings.copyToDevice(
+            stream(), to.range(0, host.byteSize()), requireNative(host), host.byteSize()));
+  }
+
+  /** Uploads float32 values into a new buffer. */
+  public DeviceBuffer upload(float[] values) {
+    DeviceBuffer buffer = backend.allocate((long) values.length * Float.BYTES);
+    try (Arena step = Arena.ofConfined()) {
+      upload(step.allocateFrom(JAVA_FLOAT, values), buffer);
+      synchronize();
+    }
+    return buffer;
+  }
+
+  /** Copies the start of a buffer to native host memory, and waits for it. */
+  public void download(DeviceBuffer from, MemorySegment host) {
+    bindings.check(
+        bindings.copyToHost(
+            stream(), requireNative(host), from.range(0, host.byteSize()), host.byteSize()));
+    synchronize();
+  }
+
+  /** The rows of a matrix, on the host. Waits. */
+  public float[][] download(Matrix matrix) {
+    float[][] rows = new float[(int) matrix.rows()][];
+    try (Arena step = Arena.ofConfined()) {
+      MemorySegment host = step.allocate(JAVA_FLOAT, matrix.cols());
+      for (int i = 0; i < rows.length; i++) {
+        bindings.check(
+            bindings.copyToHost(stream(), host, matrix.rowsFrom(i, 1).address(), host.byteSize()));
+        synchronize();
+        rows[i] = host.toArray(JAVA_FLOAT);
+      }
+    }
+    return rows;
+  }
+
+  /** Copies within the device. */
+  public void copy(DeviceBuffer buffer, long from, long to, long bytes) {
+    bindings.check(
+        bindings.copy(stream(), buffer.range(to, bytes), buffer.range(from, bytes), bytes));
+  }
+
+  /** Waits until all calls so far are done. */
+  public void synchronize() {
+    bindings.check(bindings.streamSynchronize(stream()));
+  }
+
+  MemorySegment stream() {
+    if (closed) {
+      throw new IllegalStateException("the stream is closed");
+    }
+    return stream;
+  }
+
+  private static MemorySegment requireNative(MemorySegment host) {
+    if (!host.isNative()) {
+      throw new IllegalArgumentException("host memory must be native");
+    }
+    return host;
+  }
+
+  private static void requireRows(Batch batch, Matrix matrix) {
+    requireShape("rows of the batch", matrix.rows(), batch.rows());
+  }
+
+  private static void requireShape(String what, long found, long expected) {
+    if (found != expected) {
+      throw new IllegalArgumentException(what + ": found " + found + ", expected " + expected);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      bindings.check(bindings.streamDestroy(stream));
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package dev.jangle.ffi;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+
+/**
+ * All restricted calls of the foreign-function interface, in one place: what {@code
+ * --enable-native-access=dev.jangle} allows.
+ */
+final class NativeAccess {
+  private static final Linker LINKER = Linker.nativeLinker();
+
+  private NativeAccess() {}
+
+  /** Loads a library for the life of the process. */
+  static SymbolLookup load(Path library) {
+    try {
+      return SymbolLookup.libraryLookup(library, Arena.global());
+    } catch (IllegalArgumentException e) {
+      throw new UnsatisfiedLinkError("cannot load " + library + ": " + e.getMessage());
+    } catch (IllegalCallerException e) {
+      throw new IllegalCallerException(
+          "Jangle may not call native code. Start Java with --enable-native-access=dev.jangle"
+              + " (or =ALL-UNNAMED where Jangle is on the class path)",
+          e);
+    }
+  }
+
+  /** A handle whose first argument is the function's address, so that any library can be called. */
+  static MethodHandle downcall(FunctionDescriptor descriptor) {
+    return LINKER.downcallHandle(descriptor);
+  }
+
+  /** The text at a C string's address. */
+  static String string(MemorySegment address) {
+    return address.reinterpret(Integer.MAX_VALUE).getString(0);
+  }
+
+  /** Host memory that a library gave us, as a segment of its size. */
+  static MemorySegment view(long address, long bytes) {
+    return MemorySegment.ofAddress(address).reinterpret(bytes);
+  }
+}
