@@ -38,13 +38,22 @@ static inline __m256i ToHalf(simde__m512 v, int) {
   return _mm256_set_m128i(high, low);
 }
 
+static inline simde__m512i ShiftRightSigned(simde__m512i v, int bits) {
+  int32_t lanes[16];
+  simde_mm512_storeu_si512(lanes, v);
+  for (int i = 0; i < 16; i++) lanes[i] >>= bits;
+  return simde_mm512_loadu_si512(lanes);
+}
+
 }  // namespace jangle::simde
 
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtph_ps
 #undef _mm512_cvtps_ph
+#undef _mm512_srai_epi32
 #define _mm512_maskz_loadu_ps(mask, from) ::jangle::simde::MaskzLoad(mask, from)
 #define _mm512_mask_storeu_ps(to, mask, v) ::jangle::simde::MaskStore(to, mask, v)
 #define _mm512_cvtph_ps(v) ::jangle::simde::FromHalf(v)
 #define _mm512_cvtps_ph(v, rounding) ::jangle::simde::ToHalf(v, rounding)
+#define _mm512_srai_epi32(v, bits) ::jangle::simde::ShiftRightSigned(v, bits)

@@ -23,7 +23,7 @@ import java.util.Map;
  */
 public final class Bindings {
   /** {@code JG_ABI_VERSION} of the header that this class was written for. */
-  public static final int ABI_VERSION = 1;
+  public static final int VERSION = 1;
 
   /** Descriptor of each function, by its C name. */
   static final Map<String, FunctionDescriptor> DESCRIPTORS = new LinkedHashMap<>();
@@ -312,13 +312,13 @@ public final class Bindings {
     Path file = LibraryFile.find(name);
     Bindings bindings = new Bindings(NativeAccess.load(file), file.toString());
     int version = bindings.abiVersion();
-    if (version != ABI_VERSION) {
+    if (version != VERSION) {
       throw new UnsatisfiedLinkError(
           file
               + " has version "
               + version
               + " of the native interface; this Jangle needs "
-              + ABI_VERSION
+              + VERSION
               + ": build both from the same sources");
     }
     return bindings;

@@ -12,6 +12,7 @@ import java.nio.file.Path;
  * All restricted calls of the foreign-function interface, in one place: what {@code
  * --enable-native-access=dev.jangle} allows.
  */
+@SuppressWarnings("restricted")
 final class NativeAccess {
   private static final Linker LINKER = Linker.nativeLinker();
 

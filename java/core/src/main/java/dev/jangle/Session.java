@@ -1,0 +1,224 @@
+package dev.jangle;
+
+import dev.jangle.cache.KvCache;
+import dev.jangle.cache.KvPool;
+import dev.jangle.decode.Chooser;
+import dev.jangle.decode.Decoder;
+import dev.jangle.model.Workspace;
+import dev.jangle.text.ChatMessage;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/**
+ * A conversation. It keeps its messages and its KV cache, so that a turn computes only what is new.
+ * One owner: a session that is used by two threads at once, or while one of its streams is open,
+ * throws {@link IllegalStateException}.
+ */
+public final class Session implements AutoCloseable {
+  private final Model model;
+  private final KvPool pool;
+  private final Workspace work;
+  private final KvCache cache;
+  private final Chooser chooser;
+  private final List<ChatMessage> messages = new ArrayList<>();
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private int[] cachedTokens = new int[0];
+  private boolean closed;
+
+  private Session(Model model, KvPool pool, Workspace work, KvCache cache, Chooser chooser) {
+    this.model = model;
+    this.pool = pool;
+    this.work = work;
+    this.cache = cache;
+    this.chooser = chooser;
+  }
+
+  /**
+   * Takes over the caller's reference to the model, and the pool; gives the pool back on failure.
+   */
+  static Session open(Model model, KvPool pool) {
+    Workspace work = null;
+    KvCache cache = null;
+    try {
+      work = model.transformer().newWorkspace();
+      cache = new KvCache(pool, work.kernels());
+      Chooser chooser = new Chooser(model.backend(), work, model.config().vocabSize());
+      return new Session(model, pool, work, cache, chooser);
+    } catch (RuntimeException | Error e) {
+      if (cache != null) {
+        cache.close();
+      } else {
+        pool.close();
+      }
+      if (work != null) {
+        work.close();
+      }
+      throw e;
+    }
+  }
+
+  /** Sends a message and waits for the answer. */
+  public GenerationResult send(String message, GenerationOptions options) {
+    return send(message, options, event -> {});
+  }
+
+  /**
+   * Sends a message, telling of each token of the answer as it comes. With a chat template, message
+   * and answer join the conversation; without one, or with {@link GenerationOptions#raw()}, the
+   * text is taken as it is and the conversation stays as it was.
+   *
+   * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
+   *     context; it stays as it was before the call
+   */
+  public GenerationResult send(
+      String message, GenerationOptions options, Consumer<TokenEvent> listener) {
+    try (TokenStream stream = stream(message, options)) {
+      while (stream.hasNext()) {
+        listener.accept(stream.next());
+      }
+      return stream.result();
+    }
+  }
+
+  /** As {@link #send}, token by token; close it, or read it to its end, before the next message. */
+  public TokenStream stream(String message, GenerationOptions options) {
+    return stream(message, options, () -> {});
+  }
+
+  TokenStream stream(String message, GenerationOptions options, Runnable onClose) {
+    if (!busy.compareAndSet(false, true)) {
+      throw new IllegalStateException(
+          "the session is in use: another thread, or a stream that is still open");
+    }
+    boolean started = false;
+    try {
+      if (closed) {
+        throw new IllegalStateException("the session is closed");
+      }
+      boolean chat = !options.raw() && model.tokenizer().chatTemplate().isPresent();
+      List<ChatMessage> turn = new ArrayList<>(messages);
+      if (chat && turn.isEmpty() && options.system().isPresent()) {
+        turn.add(new ChatMessage("system", options.system().get()));
+      }
+      turn.add(new ChatMessage("user", message));
+      int[] prompt =
+          chat
+              ? model.tokenizer().encodeChat(turn, true)
+              : model.tokenizer().encode(message, true, false);
+      if (prompt.length == 0) {
+        throw new IllegalArgumentException("the prompt is empty");
+      }
+      int known = commonPrefix(prompt);
+      if (prompt.length < model.contextLength()) {
+        cache.truncate(known);
+        cachedTokens = Arrays.copyOf(cachedTokens, known);
+      }
+      Decoder decoder =
+          new Decoder(
+              model.transformer(),
+              work,
+              cache,
+              chooser,
+              options,
+              model.draftMemory(),
+              model.tokenizer().endTokens(),
+              prompt,
+              model.contextLength());
+      started = true;
+      return new TokenStream(
+          decoder,
+          model.tokenizer(),
+          options.stop(),
+          result -> {
+            cachedTokens = decoder.tokens(cache.length());
+            if (chat && result != null) {
+              messages.clear();
+              messages.addAll(turn);
+              messages.add(new ChatMessage("assistant", result.text()));
+            }
+            busy.set(false);
+            onClose.run();
+          });
+    } finally {
+      if (!started) {
+        busy.set(false);
+      }
+    }
+  }
+
+  /** Tokens of the prompt that the cache holds; the last one is always computed anew. */
+  private int commonPrefix(int[] prompt) {
+    int most = Math.min(cachedTokens.length, prompt.length - 1);
+    int mismatch = Arrays.mismatch(cachedTokens, 0, most, prompt, 0, most);
+    return mismatch < 0 ? most : mismatch;
+  }
+
+  /**
+   * A second conversation with the same past. The two share the cache's pages until they differ,
+   * and must stay with one thread.
+   *
+   * @throws dev.jangle.cache.ContextFullException later, when the cache has no room for both: see
+   *     {@link Model#openSession(int)}
+   */
+  public Session fork() {
+    if (!busy.compareAndSet(false, true)) {
+      throw new IllegalStateException(
+          "the session is in use: another thread, or a stream that is still open");
+    }
+    try {
+      if (closed) {
+        throw new IllegalStateException("the session is closed");
+      }
+      model.retain();
+      Workspace forkWork = null;
+      try {
+        forkWork = model.transformer().newWorkspace();
+        Chooser forkChooser = new Chooser(model.backend(), forkWork, model.config().vocabSize());
+        KvCache forkCache = cache.fork(forkWork.kernels());
+        Session fork = new Session(model, pool, forkWork, forkCache, forkChooser);
+        fork.messages.addAll(messages);
+        fork.cachedTokens = cachedTokens.clone();
+        return fork;
+      } catch (RuntimeException | Error e) {
+        if (forkWork != null) {
+          forkWork.close();
+        }
+        model.release();
+        throw e;
+      }
+    } finally {
+      busy.set(false);
+    }
+  }
+
+  /** The conversation so far. */
+  public List<ChatMessage> messages() {
+    return List.copyOf(messages);
+  }
+
+  /** Tokens whose keys and values are in the cache. */
+  public int cachedTokenCount() {
+    return cache.length();
+  }
+
+  /**
+   * @throws IllegalStateException while a stream of the session is open
+   */
+  @Override
+  public void close() {
+    if (!busy.compareAndSet(false, true)) {
+      throw new IllegalStateException("close the session's stream first");
+    }
+    if (!closed) {
+      closed = true;
+      chooser.close();
+      cache.close();
+      work.close();
+      model.release();
+    }
+    busy.set(false);
+  }
+}

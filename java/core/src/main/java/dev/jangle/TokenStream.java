@@ -1,0 +1,151 @@
+package dev.jangle;
+
+import dev.jangle.decode.Decoder;
+import dev.jangle.text.StreamingDecoder;
+import dev.jangle.text.Tokenizer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.function.Consumer;
+
+/**
+ * The tokens of an answer as they come: each call of {@link #next} runs a forward pass where one is
+ * needed. One thread at a time, except {@link #cancel}, which any thread may call.
+ */
+public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
+  private final Decoder decoder;
+  private final Consumer<GenerationResult> onClose;
+  private final StreamingDecoder text;
+  private final StopStrings stops;
+  private final ArrayDeque<TokenEvent> ready = new ArrayDeque<>();
+  private final List<Integer> tokens = new ArrayList<>();
+  private final StringBuilder whole = new StringBuilder();
+  private final long start = System.nanoTime();
+  private volatile boolean cancelled;
+  private TokenEvent held;
+  private long firstTokenNanos;
+  private int step;
+  private boolean begun;
+  private boolean ended;
+  private boolean closed;
+  private GenerationResult result;
+
+  TokenStream(
+      Decoder decoder, Tokenizer tokenizer, List<String> stop, Consumer<GenerationResult> onClose) {
+    this.decoder = decoder;
+    this.onClose = onClose;
+    this.text = new StreamingDecoder(tokenizer);
+    this.stops = new StopStrings(stop);
+  }
+
+  @Override
+  public boolean hasNext() {
+    while (ready.isEmpty() && !ended && !closed) {
+      advance();
+    }
+    return !ready.isEmpty();
+  }
+
+  @Override
+  public TokenEvent next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException("the answer has ended");
+    }
+    return ready.poll();
+  }
+
+  private void advance() {
+    if (cancelled) {
+      decoder.stop(StopReason.CANCELLED);
+    } else if (!begun) {
+      begun = true;
+      decoder.prefill(() -> cancelled);
+      firstTokenNanos = System.nanoTime() - start;
+      take(0);
+    } else {
+      decoder.step();
+      take(step++);
+    }
+    if (decoder.stopReason() != null) {
+      end();
+    }
+  }
+
+  /** Turns the decoder's new tokens into events, up to a stop string. */
+  private void take(int inStep) {
+    for (int i = 0; i < decoder.stepCount(); i++) {
+      int token = decoder.stepToken(i);
+      tokens.add(token);
+      String complete = stops.push(text.push(token));
+      release(new TokenEvent(token, complete, decoder.stepSource(i), inStep));
+      if (stops.found()) {
+        decoder.stop(StopReason.STOP_STRING);
+        return;
+      }
+    }
+  }
+
+  /**
+   * Passes an event on. The latest one waits while text of its token is held back (half a
+   * character, or what may become a stop string), so that text which the end sets free has an event
+   * to go with.
+   */
+  private void release(TokenEvent event) {
+    if (held != null) {
+      ready.add(held);
+      held = null;
+    }
+    whole.append(event.text());
+    if (text.pending() || stops.pending()) {
+      held = event;
+    } else {
+      ready.add(event);
+    }
+  }
+
+  private void end() {
+    ended = true;
+    String rest = stops.found() ? "" : stops.push(text.flush()) + stops.flush();
+    whole.append(rest);
+    if (held != null) {
+      ready.add(new TokenEvent(held.token(), held.text() + rest, held.source(), held.step()));
+      held = null;
+    }
+    result =
+        new GenerationResult(
+            whole.toString(),
+            tokens,
+            decoder.stopReason(),
+            decoder.statistics(tokens.size(), firstTokenNanos));
+  }
+
+  /** Ends the answer after the forward pass that is running; {@link #hasNext} is then false. */
+  public void cancel() {
+    cancelled = true;
+  }
+
+  /**
+   * The whole answer.
+   *
+   * @throws IllegalStateException before the last event was read
+   */
+  public GenerationResult result() {
+    if (result == null) {
+      throw new IllegalStateException("the answer has not ended; read all events first");
+    }
+    return result;
+  }
+
+  /**
+   * Gives the session back. An answer that was not read to its end stays out of the conversation.
+   */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      onClose.accept(result);
+    }
+  }
+}

@@ -1,0 +1,221 @@
+package dev.jangle.decode;
+
+import dev.jangle.DraftKind;
+import dev.jangle.GenerationOptions;
+import dev.jangle.Statistics;
+import dev.jangle.StopReason;
+import dev.jangle.backend.Matrix;
+import dev.jangle.cache.ContextFullException;
+import dev.jangle.cache.KvCache;
+import dev.jangle.model.Transformer;
+import dev.jangle.model.Workspace;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One generation: the prompt's passes, then steps of a tree each. A step runs the root and the
+ * drafts in one pass, walks from the root along the tokens that the model chooses, commits the
+ * nodes walked, and ends with the choice after the last of them as the new root. So a step gives 1
+ * + (accepted drafts) tokens; with the root alone it is plain decoding.
+ *
+ * <p>After every call the cache holds exactly the first {@code cache.length()} tokens of {@link
+ * #token(int)}. One thread at a time.
+ */
+public final class Decoder {
+  private final Transformer transformer;
+  private final Workspace work;
+  private final KvCache cache;
+  private final Chooser chooser;
+  private final GenerationOptions options;
+  private final Set<Integer> endTokens;
+  private final TokenHistory history = new TokenHistory();
+  private final TreePlanner planner;
+  private final TokenTree tree = new TokenTree();
+  private final int[] path = new int[TokenTree.MAX_NODES];
+  private final StatisticsCounter counter = new StatisticsCounter();
+  private final int promptTokens;
+  private final int cachedTokens;
+  private final int mostTokens;
+  private final boolean limitedByContext;
+  private final int[] stepTokens = new int[TokenTree.MAX_NODES + 1];
+  private final DraftKind[] stepSources = new DraftKind[TokenTree.MAX_NODES + 1];
+  private int stepCount;
+  private int generated;
+  private StopReason stopReason;
+  private long prefillNanos;
+  private long decodeNanos;
+
+  /**
+   * @param cache holds the first {@code cache.length()} tokens of the prompt already; at least one
+   *     is left to compute
+   * @param contextLength the most tokens of prompt and output together
+   * @throws ContextFullException where the prompt alone fills the context; nothing has changed
+   */
+  public Decoder(
+      Transformer transformer,
+      Workspace work,
+      KvCache cache,
+      Chooser chooser,
+      GenerationOptions options,
+      DraftMemory memory,
+      Set<Integer> endTokens,
+      int[] prompt,
+      int contextLength) {
+    if (prompt.length >= contextLength) {
+      throw new ContextFullException(
+          ("the prompt has %,d tokens and the context %,d, which leaves no room for an answer:"
+                  + " shorten it, or open the model with a longer context")
+              .formatted(prompt.length, contextLength));
+    }
+    this.transformer = transformer;
+    this.work = work;
+    this.cache = cache;
+    this.chooser = chooser;
+    this.options = options;
+    this.endTokens = Set.copyOf(endTokens);
+    this.promptTokens = prompt.length;
+    this.cachedTokens = cache.length();
+    int room = contextLength - prompt.length;
+    this.mostTokens = Math.min(options.maxTokens(), room);
+    this.limitedByContext = room < options.maxTokens();
+    for (int token : prompt) {
+      history.add(token);
+    }
+    this.planner =
+        switch (options.decoding()) {
+          case PLAIN -> new PlainPlanner();
+          case PAPER -> new PaperPlanner(history);
+          case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
+        };
+  }
+
+  /**
+   * Computes the prompt and decides the first token.
+   *
+   * @param cancelled asked between passes
+   */
+  public void prefill(BooleanSupplier cancelled) {
+    long start = System.nanoTime();
+    int[] parents = new int[Workspace.MAX_ROWS];
+    for (int i = 0; i < parents.length; i++) {
+      parents[i] = i - 1;
+    }
+    int[] chunk = new int[Workspace.MAX_ROWS];
+    while (cache.length() < promptTokens) {
+      if (cancelled.getAsBoolean()) {
+        stop(StopReason.CANCELLED);
+        return;
+      }
+      int rows = Math.min(promptTokens - cache.length(), Workspace.MAX_ROWS);
+      for (int i = 0; i < rows; i++) {
+        chunk[i] = history.get(cache.length() + i);
+      }
+      cache.reserve(rows);
+      work.batch().set(chunk, parents, 0, rows, cache.length(), cache.pages());
+      transformer.forward(work, cache);
+      if (cache.length() + rows == promptTokens) {
+        Matrix logits = transformer.logits(work, rows - 1, 1);
+        chooser.choose(logits, rows - 1, 0, options);
+      }
+      cache.commit(rows);
+    }
+    stepCount = 0;
+    emit(chooser.next[0], DraftKind.NONE);
+    prefillNanos = System.nanoTime() - start;
+  }
+
+  /** One forward pass over a tree. Its tokens are then {@link #stepToken}. */
+  public void step() {
+    long start = System.nanoTime();
+    stepCount = 0;
+    tree.reset(history.get(history.size() - 1));
+    // The step writes at most one token more than its deepest accepted node.
+    planner.plan(tree, mostTokens - generated - 1);
+    int rows = tree.size();
+    cache.reserve(rows);
+    work.batch().set(tree.token, tree.parent, 0, rows, cache.length(), cache.pages());
+    transformer.forward(work, cache);
+    Matrix logits = transformer.logits(work, 0, rows);
+    chooser.choose(logits, 0, planner.topK(), options);
+
+    int length = 1;
+    path[0] = 0;
+    int last = 0;
+    for (int child; (child = tree.child(last, chooser.next[last])) >= 0; last = child) {
+      path[length++] = child;
+    }
+    int kept = 0; // nodes of the path that are part of the output, the root included
+    while (kept < length && stopReason == null) {
+      int node = path[kept++];
+      boolean drafted = kept < length;
+      emit(chooser.next[node], drafted ? tree.source[path[kept]] : DraftKind.NONE);
+    }
+    cache.commitPath(path, kept);
+    StepOutcome outcome =
+        new StepOutcome(
+            tree, chooser.next, path, kept, chooser.topIds, chooser.topValues, planner.topK());
+    counter.step(outcome, kept);
+    if (stopReason == null) {
+      planner.observe(outcome);
+    }
+    decodeNanos += System.nanoTime() - start;
+  }
+
+  private void emit(int token, DraftKind source) {
+    if (endTokens.contains(token)) {
+      stop(StopReason.END_TOKEN);
+      return;
+    }
+    history.add(token);
+    stepTokens[stepCount] = token;
+    stepSources[stepCount++] = source;
+    generated++;
+    if (generated == mostTokens) {
+      stop(limitedByContext ? StopReason.CONTEXT_FULL : StopReason.MAX_TOKENS);
+    }
+  }
+
+  /** Ends the generation after the tokens so far. */
+  public void stop(StopReason reason) {
+    if (stopReason == null) {
+      stopReason = reason;
+    }
+  }
+
+  /** Null while there is more to come. */
+  public StopReason stopReason() {
+    return stopReason;
+  }
+
+  /** Number of tokens that the last prefill or step wrote. */
+  public int stepCount() {
+    return stepCount;
+  }
+
+  /** A token of the last prefill or step. */
+  public int stepToken(int index) {
+    return stepTokens[index];
+  }
+
+  /** Who guessed it. */
+  public DraftKind stepSource(int index) {
+    return stepSources[index];
+  }
+
+  /** The first {@code count} tokens of prompt and output. */
+  public int[] tokens(int count) {
+    int[] tokens = new int[count];
+    Arrays.setAll(tokens, history::get);
+    return tokens;
+  }
+
+  /**
+   * @param kept tokens of the output that were kept
+   * @param firstTokenNanos from the call to the first token
+   */
+  public Statistics statistics(int kept, long firstTokenNanos) {
+    return counter.statistics(
+        promptTokens, cachedTokens, kept, prefillNanos, decodeNanos, firstTokenNanos);
+  }
+}

@@ -1,0 +1,95 @@
+package dev.jangle.decode;
+
+import dev.jangle.GenerationOptions;
+import dev.jangle.backend.Backend;
+import dev.jangle.backend.KvLayer;
+import dev.jangle.backend.Matrix;
+import dev.jangle.cache.KvCache;
+import dev.jangle.cache.KvPool;
+import dev.jangle.format.DType;
+import dev.jangle.model.Transformer;
+import dev.jangle.model.Workspace;
+import java.util.Arrays;
+
+/**
+ * Measures {@link StepCosts}: whole decoding steps with m rows on an empty cache, the minimum of a
+ * few, with more rows until a step costs several times that of one row, which no tree is worth.
+ */
+final class StepCostMeter {
+  private static final int[] ROWS = {
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128
+  };
+  private static final int REPETITIONS = 3;
+  private static final double WORTHLESS = 6;
+  private static final int LONG_CONTEXT = 512;
+
+  private final Transformer transformer;
+  private final Workspace work;
+  private final KvCache cache;
+  private final Chooser chooser;
+
+  private StepCostMeter(Transformer transformer, Workspace work, KvCache cache, Chooser chooser) {
+    this.transformer = transformer;
+    this.work = work;
+    this.cache = cache;
+    this.chooser = chooser;
+  }
+
+  static StepCosts measure(Transformer transformer, Backend backend, DType kvFormat) {
+    int longContext = Math.min(LONG_CONTEXT, transformer.positions() - TokenTree.MAX_NODES);
+    int pages = (longContext + TokenTree.MAX_NODES) / KvLayer.PAGE + 1;
+    KvPool pool = new KvPool(backend, transformer.config(), kvFormat, pages);
+    try (Workspace work = transformer.newWorkspace();
+        KvCache cache = new KvCache(pool, work.kernels());
+        Chooser chooser = new Chooser(backend, work, transformer.config().vocabSize())) {
+      return new StepCostMeter(transformer, work, cache, chooser).measure(longContext);
+    }
+  }
+
+  private StepCosts measure(int longContext) {
+    step(1); // the first pass faults memory in
+    double[] nanos = new double[ROWS.length];
+    int measured = 0;
+    while (measured < ROWS.length && (measured < 4 || nanos[measured - 1] < WORTHLESS * nanos[0])) {
+      nanos[measured] = fastest(ROWS[measured]);
+      measured++;
+    }
+    double perRowAndPosition = 0;
+    if (longContext >= KvLayer.PAGE) {
+      int rows = ROWS[measured - 1];
+      while (cache.length() < longContext) {
+        int chunk = Math.min(TokenTree.MAX_NODES, longContext - cache.length());
+        cache.reserve(chunk);
+        cache.commit(chunk); // zeros: keys and values cost the same time whatever they are
+      }
+      perRowAndPosition = (fastest(rows) - nanos[measured - 1]) / ((double) rows * longContext);
+    }
+    return new StepCosts(
+        Arrays.copyOf(ROWS, measured), Arrays.copyOf(nanos, measured), 0, perRowAndPosition);
+  }
+
+  private double fastest(int rows) {
+    double best = Double.MAX_VALUE;
+    for (int i = 0; i < REPETITIONS; i++) {
+      best = Math.min(best, step(rows));
+    }
+    return best;
+  }
+
+  private long step(int rows) {
+    int[] tokens = new int[rows];
+    int[] parents = new int[rows];
+    for (int i = 0; i < rows; i++) {
+      tokens[i] = i % transformer.config().vocabSize();
+      parents[i] = (i - 1) / 2; // a binary tree
+    }
+    parents[0] = -1;
+    long start = System.nanoTime();
+    cache.reserve(rows);
+    work.batch().set(tokens, parents, 0, rows, cache.length(), cache.pages());
+    transformer.forward(work, cache);
+    Matrix logits = transformer.logits(work, 0, rows);
+    chooser.choose(logits, 0, RecyclingDrafts.SUCCESSORS, GenerationOptions.defaults());
+    return System.nanoTime() - start;
+  }
+}
