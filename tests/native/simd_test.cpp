@@ -98,9 +98,12 @@ TEST(simd_gumbel_noise_matches_double) {
     float lanes[kLanes];
     Store(lanes, GumbelNoise(SetU(word)));
     const double v = std::min((word + 0.5) * 0x1p-32, 1 - 0x1p-24);
-    const double exact = -std::log(-std::log1p(-v));
+    const double exponential = -std::log1p(-v);
+    const double exact = -std::log(exponential);
     CHECK_CONTEXT("word %08x", word);
-    CHECK_NEAR(lanes[0], exact, 1e-6 + 2e-7 * std::fabs(exact));
+    // The last term is v's own rounding to a float, which matters near 1, where the noise is small.
+    CHECK_NEAR(lanes[0], exact,
+               1e-6 + 2e-7 * std::fabs(exact) + 0x1p-25 / ((1 - v) * exponential));
     CHECK(lanes[0] < kMostNoise);
   }
 }

@@ -36,7 +36,7 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
       Decoder decoder, Tokenizer tokenizer, List<String> stop, Consumer<GenerationResult> onClose) {
     this.decoder = decoder;
     this.onClose = onClose;
-    this.text = new StreamingDecoder(tokenizer);
+    this.text = new StreamingDecoder(tokenizer, true);
     this.stops = new StopStrings(stop);
   }
 

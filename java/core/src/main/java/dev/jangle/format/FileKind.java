@@ -51,7 +51,8 @@ final class FileKind {
       return "it is a GGUF file: open it by its own path";
     }
     if (text.startsWith("PK")) {
-      return "it is a zip archive, probably PyTorch weights: convert them to safetensors";
+      return "it is a zip archive: unpack it, or if it is PyTorch weights, convert it to"
+                 + " safetensors";
     }
     if (text.startsWith("\u0080\u0002") || text.startsWith("\u0080\u0004")) {
       return "it is a Python pickle, probably PyTorch weights: convert them to safetensors";

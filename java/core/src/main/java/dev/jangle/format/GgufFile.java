@@ -17,6 +17,7 @@ import java.util.function.UnaryOperator;
 final class GgufFile {
   private static final int MAGIC = 0x46554747; // "GGUF"
   private static final int MAX_ENTRIES = 1 << 16;
+  private static final int MAX_NAME_BYTES = 1024;
   private static final int LEAST_PAIR_BYTES = 8 + 4 + 1;
   private static final int LEAST_ENTRY_BYTES = 8 + 4 + 8 + 4 + 8;
   private static final String ROPE_FACTORS = "rope_freqs.weight";
@@ -79,7 +80,7 @@ final class GgufFile {
   private GgufMetadata readMetadata(long count) {
     Map<String, Object> values = new LinkedHashMap<>();
     for (long i = 0; i < count; i++) {
-      String key = reader.string("the name of key " + i);
+      String key = reader.string(MAX_NAME_BYTES, "the name of key " + i);
       String what = "key " + key;
       Object value = reader.value(reader.type("the type of " + what), what);
       if (values.put(key, value) != null) {
@@ -92,7 +93,7 @@ final class GgufFile {
   private List<Entry> readEntries(long count) {
     List<Entry> entries = new ArrayList<>();
     for (long i = 0; i < count; i++) {
-      String name = reader.string("the name of tensor " + i);
+      String name = reader.string(MAX_NAME_BYTES, "the name of tensor " + i);
       String what = "tensor " + name;
       int dimensions = reader.u32AsInt("the number of dimensions of " + what);
       if (dimensions < 1 || dimensions > 4) {

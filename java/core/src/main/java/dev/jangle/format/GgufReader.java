@@ -74,10 +74,10 @@ final class GgufReader {
     return count;
   }
 
-  /** A string: its length and UTF-8. */
-  String string(String what) {
-    int length = (int) count(1, Integer.MAX_VALUE, "the length of " + what);
-    byte[] bytes = bytes(length, what);
+  /** A string of at most this many bytes: its length and UTF-8. */
+  String string(long most, String what) {
+    int length = (int) count(1, most, "the length of " + what);
+    byte[] bytes = file.asSlice(take(length, what), length).toArray(ValueLayout.JAVA_BYTE);
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     } catch (CharacterCodingException e) {
@@ -116,7 +116,7 @@ final class GgufReader {
       case F32 -> (double) Float.intBitsToFloat(u32AsInt(what));
       case F64 -> Double.longBitsToDouble(u64(what));
       case BOOL -> bool(what);
-      case STRING -> string(what);
+      case STRING -> string(MAX_HEADER_BYTES, what);
       case ARRAY -> array(what);
     };
   }
@@ -145,10 +145,6 @@ final class GgufReader {
     }
     byte[] payload = file.asSlice(start, position - start).toArray(ValueLayout.JAVA_BYTE);
     return new GgufMetadata.Array(type, count, payload);
-  }
-
-  private byte[] bytes(int length, String what) {
-    return file.asSlice(take(length, what), length).toArray(ValueLayout.JAVA_BYTE);
   }
 
   /** Steps over bytes and returns where they begin. */

@@ -1,6 +1,7 @@
 package dev.jangle.format;
 
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The rotary embedding of a {@code config.json}: {@code rope_theta} and {@code rope_scaling} as
@@ -42,7 +43,7 @@ record HfRope(double theta, RopeScaling scaling) {
     Json rope = config.object(key);
     for (String name : rope.keys()) {
       if (!KEYS.contains(name)) {
-        throw rope.wrong(name, "is not supported; supported: " + new java.util.TreeSet<>(KEYS));
+        throw rope.wrong(name, "is not supported; supported: " + new TreeSet<>(KEYS));
       }
     }
     checkWhole(rope);

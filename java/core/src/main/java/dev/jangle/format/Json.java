@@ -2,6 +2,7 @@ package dev.jangle.format;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -82,7 +83,7 @@ final class Json {
   /** A parser's complaint, with the place but without the source. */
   static FormatException notJson(Path path, IOException e) {
     String message = e.getMessage();
-    if (e instanceof com.fasterxml.jackson.core.JsonProcessingException json) {
+    if (e instanceof JsonProcessingException json) {
       message = json.getOriginalMessage();
       if (json.getLocation() != null) {
         message +=

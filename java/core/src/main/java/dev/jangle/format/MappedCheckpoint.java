@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 
 /** A checkpoint whose tensors are slices of mapped files. */
@@ -19,7 +18,6 @@ final class MappedCheckpoint implements Checkpoint {
   private final Map<String, Tensor> tensors;
   private final UnaryOperator<Tensor> toHfLayout;
   private final Arena arena;
-  private final AtomicBoolean closed = new AtomicBoolean();
 
   /**
    * Takes ownership of the arena.
@@ -100,8 +98,8 @@ final class MappedCheckpoint implements Checkpoint {
   }
 
   @Override
-  public void close() {
-    if (closed.compareAndSet(false, true)) {
+  public synchronized void close() {
+    if (arena.scope().isAlive()) {
       arena.close();
     }
   }

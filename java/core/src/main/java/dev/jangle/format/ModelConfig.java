@@ -1,5 +1,6 @@
 package dev.jangle.format;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -89,7 +90,7 @@ public record ModelConfig(
               + headDim / 2);
     }
     bosTokenId.ifPresent(id -> range("bosTokenId", id, 0, vocabSize - 1));
-    eosTokenIds = java.util.Collections.unmodifiableSortedSet(new TreeSet<>(eosTokenIds));
+    eosTokenIds = Collections.unmodifiableSortedSet(new TreeSet<>(eosTokenIds));
     for (int id : eosTokenIds) {
       range("eosTokenIds", id, 0, vocabSize - 1);
     }
