@@ -101,10 +101,15 @@ JG_INLINE void ScoreBlock(State& s, const Chunk<T>& chunk, int query, int lane) 
   }
 }
 
-// One query alone takes eight keys at a time, so that enough sums are in flight.
+// Unscaled scores of a chunk; its values are fetched from memory meanwhile, which they would
+// otherwise be waited for. One query alone takes eight keys at a time, so that enough sums are in flight.
 template <typename T>
 void Scores(State& s, const Chunk<T>& chunk, int first, int queries) {
+  constexpr int64_t kCacheLine = 64 / sizeof(T);
   for (int lane = 0; lane < chunk.count; lane += 4) {
+    for (int j = lane; j < lane + 4 && j < chunk.count; j++) {
+      for (int64_t d = 0; d < s.head_dim; d += kCacheLine) __builtin_prefetch(chunk.v[j] + d);
+    }
     int i = 0;
     for (; i + kTile <= queries; i += kTile) ScoreBlock<T, 3, 4>(s, chunk, first + i, lane);
     if (queries - i == 2) ScoreBlock<T, 2, 4>(s, chunk, first + i, lane);
@@ -247,15 +252,20 @@ void Gather(const BatchView& batch, const HeadCache<T>& cache, int64_t row, int3
   const int32_t left = batch.position[row] - start + 1;
   const int count = left < JG_PAGE ? left : JG_PAGE;
   const int32_t linear = batch.linear[row];
-  for (int lane = 0; lane < count; lane++) {
-    const int32_t position = start + lane;
-    const int32_t slot =
-        position < linear ? position
-                          : batch.tail_slots[batch.tail_begin[row] + (position - linear)];
-    chunk->k[lane] = cache.Key(slot);
+  const int plain = linear - start < count ? linear - start : count;
+  int lane = 0;
+  if (plain > 0) {
+    const T* k = cache.Key(start);
+    for (; lane < plain; lane++) {
+      chunk->k[lane] = k + lane * cache.head_dim;
+      chunk->v[lane] = k + lane * cache.head_dim + cache.value_offset;
+    }
+  }
+  for (; lane < count; lane++) {
+    chunk->k[lane] = cache.Key(batch.tail_slots[batch.tail_begin[row] + (start + lane - linear)]);
     chunk->v[lane] = chunk->k[lane] + cache.value_offset;
   }
-  for (int lane = count; lane % kKeyBlock != 0; lane++) chunk->k[lane] = chunk->k[count - 1];
+  for (; lane % kKeyBlock != 0; lane++) chunk->k[lane] = chunk->k[count - 1];
   chunk->count = count;
 }
 

@@ -5,7 +5,6 @@
 #include "context.h"
 #include "error.h"
 
-using jangle::Fail;
 using jangle::Guard;
 
 namespace {
@@ -74,8 +73,8 @@ int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int
   bool chain = true;
   for (int32_t i = 0; i < rows; i++) {
     const int32_t sequence = sequences[i];
-    JG_REQUIRE(sequence >= 0 && sequence < sequence_count, "jg_batch_set: row %d: sequence %d of %d",
-               i, sequence, sequence_count);
+    JG_REQUIRE(sequence >= 0 && sequence < sequence_count,
+               "jg_batch_set: row %d: sequence %d of %d", i, sequence, sequence_count);
     if (i == 0 || sequence != sequences[i - 1]) {
       JG_REQUIRE(i == 0 || sequence > sequences[i - 1],
                  "jg_batch_set: row %d: sequences must be in ascending order", i);

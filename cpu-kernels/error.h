@@ -26,9 +26,9 @@ int32_t Guard(const Fn& fn) noexcept {
 }
 
 // Returns from the enclosing function with a text when an argument is not as it must be.
-#define JG_REQUIRE(condition, ...)                                              \
-  do {                                                                          \
-    if (!(condition)) return ::jangle::Fail(JG_INVALID_ARGUMENT, __VA_ARGS__);  \
+#define JG_REQUIRE(condition, ...)                                             \
+  do {                                                                         \
+    if (!(condition)) return ::jangle::Fail(JG_INVALID_ARGUMENT, __VA_ARGS__); \
   } while (false)
 
 }  // namespace jangle

@@ -39,17 +39,27 @@ JG_INLINE Random4 Philox(U32 c0, uint32_t c1, uint64_t seed) {
   return c;
 }
 
-JG_INLINE F32 GumbelNoise(U32 x) {
+// v of a word.
+JG_INLINE F32 Uniform(U32 x) {
   // The upper 23 and the lower 9 bits as exact floats, joined with one rounding.
   const F32 upper = Sub(AsF32(OrU(ShiftRight<9>(x), SetU(0x3f800000u))), Set(1.0f));
   const F32 lower = Sub(AsF32(OrU(AndU(x, SetU(0x1ffu)), SetU(0x4b000000u))), Set(0x1p23f));
-  F32 v = Fma(Add(lower, Set(0.5f)), Set(0x1p-32f), upper);
-  v = Min(v, Set(1.0f - 0x1p-24f));
+  return Min(Fma(Add(lower, Set(0.5f)), Set(0x1p-32f), upper), Set(1.0f - 0x1p-24f));
+}
+
+JG_INLINE F32 GumbelNoise(F32 v) {
   // ln(1 - v) = ln(u) + c / u, with u = 1 - v rounded and c what the rounding lost.
   const F32 u = Sub(Set(1.0f), v);
   const F32 c = Sub(Sub(Set(1.0f), u), v);
   const F32 exponential = Sub(Zero(), Add(Log(u), Div(c, u)));
   return Sub(Zero(), Log(exponential));
+}
+
+// A cheap bound that the noise of v is below: -ln(-ln(1 - v)) < -ln(v), and v >= 2^e by its exponent.
+JG_INLINE F32 NoiseBound(F32 v) {
+  const U32 e = SubU(ShiftRight<23>(AsU32(v)), SetU(127));
+  const F32 k = Sub(AsF32(AddU(e, SetU(kRoundToIntegerBits))), Set(kRoundToInteger));
+  return Fma(k, Set(-0.693147181f), Set(0.01f));
 }
 
 }  // namespace jangle::JG_TIER_NS

@@ -1,8 +1,8 @@
 // The table of CPU kernels. Each instruction-set tier defines one (tier.cpp); the ABI checks the
 // arguments, then splits a call into work items and runs the tier's function over ranges of them.
 //
-// A kernel function is pure arithmetic: it sees no threads. [begin, end) is a range of its items, and
-// no result depends on how the items were cut into ranges.
+// A kernel function is pure arithmetic: it sees no threads. [begin, end) is a range of its items,
+// and no result depends on how the items were cut into ranges.
 #pragma once
 
 #include <cstdint>

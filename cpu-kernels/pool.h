@@ -1,6 +1,6 @@
-// The worker threads of a context. Run() cuts `items` into ranges and returns when all are done; the
-// caller works too. Between calls the workers spin for a few microseconds, since a forward pass is a
-// few hundred calls in a row, and then park, since a spinning thread that shares its core with
+// The worker threads of a context. Run() cuts `items` into ranges and returns when all are done;
+// the caller works too. Between calls the workers spin for a few microseconds, since a forward pass
+// is a few hundred calls in a row, and then park, since a spinning thread that shares its core with
 // another process slows both.
 #pragma once
 
@@ -22,8 +22,8 @@ class Pool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls fn(begin, end) over ranges that cover [0, items). `min_range`: a range smaller than this is
-  // not worth another thread. Safe to call from several threads; they take turns.
+  // Calls fn(begin, end) over ranges that cover [0, items). `min_range`: a range smaller than this
+  // is not worth another thread. Safe to call from several threads; they take turns.
   template <typename Fn>
   void Run(int64_t items, int64_t min_range, const Fn& fn) {
     if (items <= 0) return;
@@ -31,11 +31,10 @@ class Pool {
       fn(int64_t{0}, items);
       return;
     }
-    RunShared(items, min_range,
-              [](const void* f, int64_t begin, int64_t end) {
-                (*static_cast<const Fn*>(f))(begin, end);
-              },
-              &fn);
+    RunShared(
+        items, min_range,
+        [](const void* f, int64_t begin, int64_t end) { (*static_cast<const Fn*>(f))(begin, end); },
+        &fn);
   }
 
  private:

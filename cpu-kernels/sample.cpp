@@ -13,7 +13,8 @@
 // What top_k and top_p keep is a prefix of one order: the logits above a threshold, and the lowest ids
 // of those equal to it. The threshold is found by radix selection over the bits of the logits, 11, 11
 // and 10 at a time from the top, with a sum in double per bucket taken by ascending id. So the time is
-// linear in n for any row, and no scratch is needed.
+// linear in n for any row, and no scratch is needed. Most rows have few candidates: a vectorised pass
+// first finds how far below the largest one must look.
 #include "argmax.h"
 #include "gumbel.h"
 #include "simd.h"
@@ -87,10 +88,14 @@ Prefix SelectPrefix(const Row& row, Prefix set, float lowest, double target) {
     const uint32_t digits = shift == 0 ? 0x3ff : 0x7ff;
     for (double& sum : sums) sum = 0;
     int64_t ties = 0;
-    const float low = settled == 0 || !(FromKey(key) > lowest) ? lowest : FromKey(key);
+    // The keys of this digit; a bound beyond the infinities is no number and bounds nothing.
+    const float first = FromKey(key);
+    const float last = FromKey(key | ~settled);
+    const F32 low = Set(first > lowest ? first : lowest);
+    const F32 high = Set(last == last ? last : kInfinity);
     for (int64_t i = 0; i < row.n; i += kLanes) {
       const F32 v = LoadLogits(row, i);
-      uint32_t candidates = Bits(GreaterEqual(v, Set(low)));
+      uint32_t candidates = Bits(GreaterEqual(v, low)) & Bits(GreaterEqual(high, v));
       if (candidates == 0) continue;
       float logits[kLanes];
       float weights[kLanes];
@@ -125,8 +130,53 @@ Prefix SelectPrefix(const Row& row, Prefix set, float lowest, double target) {
   return {threshold, ties};
 }
 
+// As SelectPrefix; `amount` is a number of tokens (kCount) or a share of the set's weight.
+template <bool kCount>
+Prefix FirstOf(const Row& row, Prefix set, double amount) {
+  // What there is in all, and within e^-4, e^-8 and e^-12 of the largest.
+  constexpr int kLevels = 3;
+  double total = 0;
+  double near[kLevels] = {};
+  float level[kLevels];
+  for (int j = 0; j < kLevels; j++) {
+    level[j] = row.largest - 4.0f * static_cast<float>(j + 1) * row.temperature;
+  }
+  for (int64_t block = 0; block < row.n; block += kBlock) {
+    F32 sum = Zero();
+    F32 near_sum[kLevels] = {Zero(), Zero(), Zero()};
+    bool any_near = false;
+    const int64_t end = block + kBlock < row.n ? block + kBlock : row.n;
+    for (int64_t i = block; i < end; i += kLanes) {
+      const F32 v = LoadLogits(row, i);
+      const Mask in_set = Greater(v, Set(set.threshold));
+      if (!Any(in_set)) continue;
+      const F32 w = Select(in_set, kCount ? Set(1.0f) : Exp(Scaled(row, v)), Zero());
+      sum = Add(sum, w);
+      if (!Any(GreaterEqual(v, Set(level[kLevels - 1])))) continue;
+      any_near = true;
+      for (int j = 0; j < kLevels; j++) {
+        near_sum[j] = Add(near_sum[j], Select(GreaterEqual(v, Set(level[j])), w, Zero()));
+      }
+    }
+    total += SumAcross(sum);
+    if (any_near) {
+      for (int j = 0; j < kLevels; j++) near[j] += SumAcross(near_sum[j]);
+    }
+  }
+  if (set.ties > 0) {
+    total += static_cast<double>(set.ties) * (kCount ? 1.0 : WeightOf(row, set.threshold));
+  }
+  const double target = kCount ? amount : amount * total;
+  float lowest = set.threshold;
+  for (int j = kLevels - 1; j >= 0; j--) {
+    // The margin covers the rounding of the sums.
+    if (near[j] > target * 1.0001 && level[j] > lowest) lowest = level[j];
+  }
+  return SelectPrefix<kCount>(row, set, lowest, target);
+}
+
 Prefix TopK(const Row& row, int64_t k) {
-  if (k > kMostTopk) return SelectPrefix<true>(row, Prefix{}, -kInfinity, static_cast<double>(k));
+  if (k > kMostTopk) return FirstOf<true>(row, Prefix{}, static_cast<double>(k));
   int32_t ids[kMostTopk];
   float values[kMostTopk];
   TopkList best = {.k = k, .count = 0, .ids = ids, .values = values};
@@ -136,33 +186,11 @@ Prefix TopK(const Row& row, int64_t k) {
   return prefix;
 }
 
-Prefix TopP(const Row& row, Prefix set, float top_p) {
-  // Most of the weight is near the top: where what is within e^-10 of it suffices, only that is
-  // looked at again.
-  const float near = row.largest - 10.0f * row.temperature;
-  double total = 0;
-  double total_near = 0;
-  for (int64_t i = 0; i < row.n; i += kLanes) {
-    const F32 v = LoadLogits(row, i);
-    const Mask in_set = Greater(v, Set(set.threshold));
-    if (!Any(in_set)) continue;
-    const F32 w = Select(in_set, Exp(Scaled(row, v)), Zero());
-    total += SumAcross(w);
-    const Mask is_near = GreaterEqual(v, Set(near));
-    if (Any(is_near)) total_near += SumAcross(Select(is_near, w, Zero()));
-  }
-  if (set.ties > 0) total += static_cast<double>(set.ties) * WeightOf(row, set.threshold);
-  const double target = static_cast<double>(top_p) * total;
-  const float lowest = total_near > target ? near : -kInfinity;
-  return SelectPrefix<false>(row, set, lowest > set.threshold ? lowest : set.threshold, target);
-}
-
 // x of the tokens from i on, -inf where they are not kept. `ties` counts the threshold's ties seen.
 JG_INLINE F32 KeptScaled(const Row& row, const Prefix& prefix, float min_p, int64_t i,
                          int64_t* ties) {
   const F32 v = LoadLogits(row, i);
   const F32 none = Set(-kInfinity);
-  F32 x = Scaled(row, v);
   Mask kept = Greater(v, Set(prefix.threshold));
   if (*ties < prefix.ties) {
     uint32_t equal = Bits(Equal(v, Set(prefix.threshold)));
@@ -174,9 +202,9 @@ JG_INLINE F32 KeptScaled(const Row& row, const Prefix& prefix, float min_p, int6
       kept = Or(kept, Greater(Load(flags), Zero()));
     }
   }
-  x = Select(kept, x, none);
-  if (min_p > 0) x = Select(GreaterEqual(Exp(x), Set(min_p)), x, none);
-  return x;
+  if (!Any(kept)) return none;
+  const F32 x = Select(kept, Scaled(row, v), none);
+  return min_p > 0 ? Select(GreaterEqual(Exp(x), Set(min_p)), x, none) : x;
 }
 
 int32_t Draw(const Row& row, const Prefix& prefix, float min_p, uint32_t position, uint64_t seed) {
@@ -196,17 +224,18 @@ int32_t Draw(const Row& row, const Prefix& prefix, float min_p, uint32_t positio
       x[j] = i < row.n ? KeptScaled(row, prefix, min_p, i, &ties) : Set(-kInfinity);
       most = Max(most, x[j]);
     }
-    // Rounding is monotonic, so what cannot win with the most noise needs none drawn.
+    // Rounding is monotonic: what cannot win with more noise than it can get needs none drawn.
     if (!Any(Greater(Add(most, Set(kMostNoise)), Set(best)))) continue;
     Random4 random[kCounters];
     for (int j = 0; j < kCounters; j++) {
       const uint32_t first = static_cast<uint32_t>(block / kBlock * 16 + j * kLanes);
       random[j] = Philox(AddU(lanes, SetU(first)), position, seed);
     }
+#pragma GCC unroll 16
     for (int j = 0; j < kVectors; j++) {
-      if (!Any(Greater(Add(x[j], Set(kMostNoise)), Set(best)))) continue;
-      const F32 noisy = Add(x[j], GumbelNoise(random[j % kCounters].word[j / kCounters]));
-      if (!Any(Greater(noisy, Set(best)))) continue;
+      const F32 v = Uniform(random[j % kCounters].word[j / kCounters]);
+      if (!Any(Greater(Add(x[j], NoiseBound(v)), Set(best)))) continue;
+      const F32 noisy = Add(x[j], GumbelNoise(v));
       float values[kLanes];
       Store(values, noisy);
       for (int lane = 0; lane < kLanes; lane++) {
@@ -227,7 +256,7 @@ int32_t SampleRow(const SampleArgs& args, int64_t row) {
   const Row x = {logits, args.n, logits[largest], args.temperature};
   Prefix prefix;
   if (args.top_k > 0 && args.top_k < args.n) prefix = TopK(x, args.top_k);
-  if (args.top_p < 1) prefix = TopP(x, prefix, args.top_p);
+  if (args.top_p < 1) prefix = FirstOf<false>(x, prefix, args.top_p);
   const uint32_t position = static_cast<uint32_t>(args.batch->position[args.first_row + row]) + 1;
   return Draw(x, prefix, args.min_p, position, args.seed);
 }

@@ -1,8 +1,8 @@
-// Streams and graphs. A CPU stream runs each call at once; a graph is the list of calls to run again.
+// Streams and graphs. A CPU stream runs each call at once; a graph is the list of calls to run
+// again.
 #include "context.h"
 #include "error.h"
 
-using jangle::Fail;
 using jangle::Guard;
 
 extern "C" {

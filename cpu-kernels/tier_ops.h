@@ -1,7 +1,7 @@
 // The operations of one instruction-set tier. CMake compiles the files of cpu-kernels/ that include
 // this header once per tier, with JG_TIER_NS naming the tier and its -m flags, so everything they
-// define must live in that namespace or be local to the file: an inline function shared between tiers
-// would be linked once, with the instructions of whichever tier came first.
+// define must live in that namespace or be local to the file: an inline function shared between
+// tiers would be linked once, with the instructions of whichever tier came first.
 #pragma once
 
 #include "kernels.h"

@@ -1,6 +1,6 @@
 /*
- * jangle.h: the one C ABI of Jangle. libjangle_cpu.so, libjangle_cuda.so and libjangle_cudasim.so each
- * implement all of it; a backend is a library.
+ * jangle.h: the one C ABI of Jangle. libjangle_cpu.so, libjangle_cuda.so and libjangle_cudasim.so
+ * each implement all of it; a backend is a library.
  *
  * Rules
  * - Scalars and pointers only: no struct by value, no C enum in a signature. Handles are opaque.
@@ -88,7 +88,8 @@ JG_API int32_t jg_device_tier(int32_t device, int32_t* tier);
 
 /* `threads`: worker threads including the caller, 0 = one per processor that this process may use.
    `tier`: JG_TIER_BEST, or a lower tier by force. A GPU ignores both. */
-JG_API int32_t jg_context_create(int32_t device, int32_t threads, int32_t tier, jg_context** context);
+JG_API int32_t jg_context_create(int32_t device, int32_t threads, int32_t tier,
+                                 jg_context** context);
 JG_API int32_t jg_context_destroy(jg_context* context);
 JG_API int32_t jg_context_info(jg_context* context, int32_t* threads, int32_t* tier);
 JG_API int32_t jg_memory_info(jg_context* context, int64_t* free_bytes, int64_t* total_bytes);
@@ -184,7 +185,8 @@ JG_API int32_t jg_kv_append(jg_stream* stream, jg_batch* batch, int32_t dtype, i
                             int64_t head_dim, const float* k, int64_t ldk, const float* v,
                             int64_t ldv, void* kv_pages);
 /* Copies the K and V of slots `from` to slots `to` (host arrays of `count`; to[i] <= from[i], both
-   ascending) in `layers` layers that lie `layer_bytes` apart. page_table: host, `page_count` long. */
+   ascending) in `layers` layers that lie `layer_bytes` apart. page_table: host, `page_count` long.
+ */
 JG_API int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, int64_t head_dim,
                             int64_t layers, int64_t layer_bytes, const int32_t* page_table,
                             int64_t page_count, int64_t count, const int32_t* from,

@@ -96,15 +96,21 @@ TEST(simd_gumbel_noise_matches_double) {
   }
   for (uint32_t word : words) {
     float lanes[kLanes];
-    Store(lanes, GumbelNoise(SetU(word)));
-    const double v = std::min((word + 0.5) * 0x1p-32, 1 - 0x1p-24);
-    const double exponential = -std::log1p(-v);
-    const double exact = -std::log(exponential);
+    const F32 uniform = Uniform(SetU(word));
+    Store(lanes, GumbelNoise(uniform));
     CHECK_CONTEXT("word %08x", word);
-    // The last term is v's own rounding to a float, which matters near 1, where the noise is small.
-    CHECK_NEAR(lanes[0], exact,
-               1e-6 + 2e-7 * std::fabs(exact) + 0x1p-25 / ((1 - v) * exponential));
+    // Noise falls with v, and v is rounded to a float: exactly where it is small, to 2^-25 near 1.
+    const auto exact = [](double v) { return -std::log(-std::log1p(-std::min(v, 1 - 0x1p-24))); };
+    const double v = (word + 0.5) * 0x1p-32;
+    const double slack = v < 0.5 ? v * 0x1p-24 : 0x1p-25;
+    const double most = exact(v - slack);
+    const double least = exact(v + slack);
+    CHECK_NEAR(lanes[0], (most + least) / 2,
+               (most - least) / 2 + 1e-6 + 2e-7 * std::fabs(most));
     CHECK(lanes[0] < kMostNoise);
+    float bound[kLanes];
+    Store(bound, NoiseBound(uniform));
+    CHECK(lanes[0] < bound[0]);
   }
 }
 

@@ -1,0 +1,132 @@
+// Compute calls on packed weights: check the arguments, cut the work into ranges, run the kernel.
+#include "checks.h"
+
+using jangle::CheckBatch;
+using jangle::CheckRows;
+using jangle::Guard;
+using jangle::MinItems;
+
+namespace {
+
+bool IsWeight(int32_t dtype) { return dtype >= JG_F32 && dtype <= JG_Q4_1; }
+bool IsBlocked(int32_t dtype) { return dtype >= JG_Q8_0; }
+int64_t RowBytes(int32_t dtype, int64_t k) {
+  switch (dtype) {
+    case JG_F32:
+      return k * 4;
+    case JG_F16:
+    case JG_BF16:
+      return k * 2;
+    case JG_Q8_0:
+      return k / 32 * 34;
+    case JG_Q4_0:
+      return k / 32 * 18;
+    default:
+      return k / 32 * 20;
+  }
+}
+
+int32_t CheckWeight(const char* call, int32_t dtype, int64_t n, int64_t k) {
+  JG_REQUIRE(IsWeight(dtype), "%s: no weight format %d", call, dtype);
+  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k < (int64_t{1} << 31),
+             "%s: a weight of %lld x %lld", call, static_cast<long long>(n),
+             static_cast<long long>(k));
+  JG_REQUIRE(!IsBlocked(dtype) || k % 32 == 0,
+             "%s: k = %lld; a format of blocks needs a multiple of 32", call,
+             static_cast<long long>(k));
+  return JG_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t jg_pack_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
+                      int64_t* packed_bytes) {
+  JG_REQUIRE(context != nullptr && packed_bytes != nullptr, "jg_pack_bytes: null argument");
+  JG_CHECK(CheckWeight("jg_pack_bytes", dtype, n, k));
+  *packed_bytes = context->kernels.pack_bytes(dtype, n, k);
+  return JG_OK;
+}
+
+int32_t jg_pack(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, int64_t n_offset,
+                int64_t n_rows, const void* source, int64_t source_bytes, void* packed) {
+  return Guard([&] {
+    JG_REQUIRE(stream != nullptr && source != nullptr && packed != nullptr,
+               "jg_pack: null argument");
+    JG_CHECK(CheckWeight("jg_pack", dtype, n, k));
+    JG_REQUIRE(n_offset >= 0 && n_rows > 0 && n_offset <= n - n_rows,
+               "jg_pack: rows %lld + %lld of %lld", static_cast<long long>(n_offset),
+               static_cast<long long>(n_rows), static_cast<long long>(n));
+    JG_REQUIRE(source_bytes == n_rows * RowBytes(dtype, k),
+               "jg_pack: the source has %lld bytes; expected %lld",
+               static_cast<long long>(source_bytes),
+               static_cast<long long>(n_rows * RowBytes(dtype, k)));
+    const jangle::PackArgs args{dtype, n, k, n_offset, source, packed};
+    // Several rows share a cache line of the packed layout; ranges of 32 rows seldom do.
+    return stream->Submit([context = stream->context, args, n_rows] {
+      context->pool.Run(
+          n_rows, 32, [&](int64_t begin, int64_t end) { context->kernels.pack(args, begin, end); });
+    });
+  });
+}
+
+int32_t jg_embed(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t n, int64_t k,
+                 const void* packed, float* out, int64_t ldout) {
+  return Guard([&] {
+    JG_CHECK(CheckBatch("jg_embed", stream, batch));
+    JG_CHECK(CheckWeight("jg_embed", dtype, n, k));
+    JG_REQUIRE(packed != nullptr && out != nullptr && ldout >= k, "jg_embed: null or short rows");
+    for (int32_t i = 0; i < batch->view.rows; i++) {
+      JG_REQUIRE(batch->token[i] < n, "jg_embed: row %d: token %d of a vocabulary of %lld", i,
+                 batch->token[i], static_cast<long long>(n));
+    }
+    const jangle::EmbedArgs args{&batch->view, dtype, n, k, packed, out, ldout};
+    return stream->Submit([context = stream->context, args] {
+      context->pool.Run(args.batch->rows, MinItems(args.k), [&](int64_t begin, int64_t end) {
+        context->kernels.embed(args, begin, end);
+      });
+    });
+  });
+}
+
+int32_t jg_matmul_scratch_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
+                                int64_t rows, int64_t* scratch_bytes) {
+  JG_REQUIRE(context != nullptr && scratch_bytes != nullptr,
+             "jg_matmul_scratch_bytes: null argument");
+  JG_CHECK(CheckWeight("jg_matmul_scratch_bytes", dtype, n, k));
+  JG_REQUIRE(rows > 0, "jg_matmul_scratch_bytes: %lld rows", static_cast<long long>(rows));
+  *scratch_bytes = context->kernels.matmul_scratch_bytes(dtype, n, k, rows);
+  return JG_OK;
+}
+
+int32_t jg_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, const void* packed,
+                  int64_t rows, const float* x, int64_t ldx, float* y, int64_t ldy,
+                  const float* bias, int32_t accumulate, void* scratch, int64_t scratch_bytes) {
+  return Guard([&] {
+    JG_CHECK(CheckRows("jg_matmul", stream, rows, n));
+    JG_CHECK(CheckWeight("jg_matmul", dtype, n, k));
+    JG_REQUIRE(packed != nullptr && x != nullptr && y != nullptr, "jg_matmul: null argument");
+    JG_REQUIRE(ldx >= k && ldy >= n, "jg_matmul: ldx %lld for k %lld, ldy %lld for n %lld",
+               static_cast<long long>(ldx), static_cast<long long>(k), static_cast<long long>(ldy),
+               static_cast<long long>(n));
+    const int64_t needed = stream->context->kernels.matmul_scratch_bytes(dtype, n, k, rows);
+    JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
+               "jg_matmul: %lld bytes of scratch; needs %lld",
+               static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
+    const jangle::MatmulArgs args{dtype, n,   k,    packed,          rows,   x, ldx,
+                                  y,     ldy, bias, accumulate != 0, scratch};
+    return stream->Submit([context = stream->context, args, needed] {
+      const jangle::Kernels& kernels = context->kernels;
+      if (needed > 0) {
+        context->pool.Run(args.rows, MinItems(args.k), [&](int64_t begin, int64_t end) {
+          kernels.matmul_prepare(args, begin, end);
+        });
+      }
+      context->pool.Run(kernels.matmul_tiles(args.dtype, args.n, args.k), 1,
+                        [&](int64_t begin, int64_t end) { kernels.matmul(args, begin, end); });
+    });
+  });
+}
+
+}  // extern "C"
