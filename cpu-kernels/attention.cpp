@@ -1,16 +1,16 @@
 // Tree-masked grouped-query attention over the paged cache. A page is
 // [2 = K, V][kv_heads][64][head_dim] of F32 or F16.
 //
-// Order of arithmetic. Keys are grouped by absolute position into chunks of 64; the key at position p
-// is lane p % 64 of chunk p / 64, in whatever slot it lies. For each query head:
+// Order of arithmetic. Keys are grouped by absolute position into chunks of 64; the key at position
+// p is lane p % 64 of chunk p / 64, in whatever slot it lies. For each query head:
 //   score   kLanes partial sums over head_dim in ascending order, SumAcross, times scale
 //   chunk   m = max of the scores; w = exp(score - m); l = sum of w in a fixed tree over 64 lanes;
 //           o = sum of w * v over lanes in ascending order
 //   merge   chunks in ascending order into a running (M, L, O): M' = max(M, m),
 //           L' = L exp(M - M') + l exp(m - M'), and O alike; at the end O / L
-// A lane beyond the row's position has weight 0 and its memory is never read. The chunk is given as a
-// list of pointers, so one that lies in a page and one gathered through an ancestor list take
-// the same path: a tree row equals sequential decoding bit for bit.
+// A lane beyond the row's position has weight 0 and its memory is never read. The chunk is given as
+// a list of pointers, so one that lies in a page and one gathered through an ancestor list take the
+// same path: a tree row equals sequential decoding bit for bit.
 //
 // Blocking. Query heads that share K and V (the heads of a group, for as many consecutive rows as
 // fit) go through the chunks together, three at a time over four keys, then over four vectors of
@@ -95,14 +95,14 @@ JG_INLINE void ScoreBlock(State& s, const Chunk<T>& chunk, int query, int lane) 
   for (int i = 0; i < kQueries; i++) {
 #pragma GCC unroll 2
     for (int j = 0; j < kKeys; j += 4) {
-      SumAcross4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3],
-                 &s.w[query + i][lane + j]);
+      SumAcross4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3], &s.w[query + i][lane + j]);
     }
   }
 }
 
 // Unscaled scores of a chunk; its values are fetched from memory meanwhile, which they would
-// otherwise be waited for. One query alone takes eight keys at a time, so that enough sums are in flight.
+// otherwise be waited for. One query alone takes eight keys at a time, so that enough sums are in
+// flight.
 template <typename T>
 void Scores(State& s, const Chunk<T>& chunk, int first, int queries) {
   constexpr int64_t kCacheLine = 64 / sizeof(T);
@@ -269,13 +269,6 @@ void Gather(const BatchView& batch, const HeadCache<T>& cache, int64_t row, int3
   chunk->count = count;
 }
 
-// Chunks of the row that lie wholly in slots of the same number: [0, this).
-int32_t PlainChunks(const BatchView& batch, int64_t row) {
-  const int32_t seen = batch.position[row] + 1;
-  const int32_t linear = batch.linear[row];
-  return (linear < seen ? linear : seen) / JG_PAGE;
-}
-
 // Rows [row, row + rows), all of one sequence, for `heads` query heads from `head` on, which share
 // K/V head kv_head. Query i of the state is row i / heads, head i % heads.
 template <typename T>
@@ -305,9 +298,10 @@ void AttendRows(const AttentionArgs& args, State& s, int64_t kv_head, int64_t he
   }
 
   Chunk<T> chunk;
-  int32_t shared = PlainChunks(batch, row);
+  // Chunks that lie wholly in slots of the same number, for all of the rows.
+  int32_t shared = batch.linear[row] / JG_PAGE;
   for (int i = 1; i < rows; i++) {
-    const int32_t plain = PlainChunks(batch, row + i);
+    const int32_t plain = batch.linear[row + i] / JG_PAGE;
     shared = plain < shared ? plain : shared;
   }
   for (int32_t c = 0; c < shared; c++) {

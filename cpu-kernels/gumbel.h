@@ -1,14 +1,14 @@
 // Gumbel noise from a counter-based generator, for sampling by argmax: the token with the largest
 // logit / temperature + noise is a draw from the softmax (Gumbel-max trick).
 //
-// Generator: Philox4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011),
-// key = the two words of the seed, low first. The counter of token t at position p is
-// (t / 64 * 16 + t % 16, p, 0, 0) and its word is number t / 16 % 4 of the four: one call serves four
+// Generator: Philox4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+// 2011), key = the two words of the seed, low first. The counter of token t at position p is (t /
+// 64 * 16 + t % 16, p, 0, 0) and its word is number t / 16 % 4 of the four: one call serves four
 // vectors of 16 consecutive tokens.
 //
-// A word x gives v = (x + 1/2) / 2^32, at most 1 - 2^-24, and the noise -ln(-ln(1 - v)). Noise is large
-// where v is small, and there v has full relative precision: the tail reaches 22.9, not the 16.6 of a
-// 24-bit uniform.
+// A word x gives v = (x + 1/2) / 2^32, at most 1 - 2^-24, and the noise -ln(-ln(1 - v)). Noise is
+// large where v is small, and there v has full relative precision: the tail reaches 22.9, not
+// the 16.6 of a 24-bit uniform.
 #pragma once
 
 #include "simd.h"
@@ -31,8 +31,8 @@ JG_INLINE Random4 Philox(U32 c0, uint32_t c1, uint64_t seed) {
     U32 high0, low0, high1, low1;
     MulWide(c.word[0], 0xD2511F53u, &high0, &low0);
     MulWide(c.word[2], 0xCD9E8D57u, &high1, &low1);
-    c = {{XorU(XorU(high1, c.word[1]), SetU(key0)), low1,
-          XorU(XorU(high0, c.word[3]), SetU(key1)), low0}};
+    c = {{XorU(XorU(high1, c.word[1]), SetU(key0)), low1, XorU(XorU(high0, c.word[3]), SetU(key1)),
+          low0}};
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
@@ -55,7 +55,8 @@ JG_INLINE F32 GumbelNoise(F32 v) {
   return Sub(Zero(), Log(exponential));
 }
 
-// A cheap bound that the noise of v is below: -ln(-ln(1 - v)) < -ln(v), and v >= 2^e by its exponent.
+// A cheap bound that the noise of v is below: -ln(-ln(1 - v)) < -ln(v), and v >= 2^e by its
+// exponent.
 JG_INLINE F32 NoiseBound(F32 v) {
   const U32 e = SubU(ShiftRight<23>(AsU32(v)), SetU(127));
   const F32 k = Sub(AsF32(AddU(e, SetU(kRoundToIntegerBits))), Set(kRoundToInteger));

@@ -1,6 +1,7 @@
-// The intrinsics of the tier being compiled. With -DJG_SIMDE the AVX-512 intrinsics come from SIMDe,
-// a header-only emulation, so that an AVX-512 tier's logic can be tested on a machine without it
-// (compile that tier with -mavx2 -mfma -mf16c -Wno-psabi). The scalar tier includes neither.
+// The intrinsics of the tier being compiled. With -DJG_SIMDE the AVX-512 intrinsics come from
+// SIMDe, a header-only emulation, so that an AVX-512 tier's logic can be tested on a machine
+// without it (compile that tier with -mavx2 -mfma -mf16c -Wno-psabi). The scalar tier includes
+// neither.
 #pragma once
 
 // GCC 12's own headers are warned about when inlined (GCC bug 105593).

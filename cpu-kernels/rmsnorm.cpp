@@ -1,8 +1,9 @@
 // RMSNorm: y = x / sqrt(mean(x^2) + eps) * weight, over each run of n elements.
 //
-// The sum of squares has 4 * kLanes partial sums: element i goes to partial sum i % (4 * kLanes), in
-// ascending order of i. They are added as (0 + 1) + (2 + 3) by vector, then across lanes in the fixed
-// tree of SumAcross. Missing elements of the last block count as 0, so one rule serves every n.
+// The sum of squares has 4 * kLanes partial sums: element i goes to partial sum i % (4 * kLanes),
+// in ascending order of i. They are added as (0 + 1) + (2 + 3) by vector, then across lanes in the
+// fixed tree of SumAcross. Missing elements of the last block count as 0, so one rule serves every
+// n.
 #include "simd.h"
 #include "tier_ops.h"
 

@@ -1,5 +1,5 @@
-// Rotary position embedding in place, "rotate half": with h = head_dim / 2 and the angle of the row's
-// position, (x[j], x[j + h]) becomes (x[j] cos - x[j + h] sin, x[j + h] cos + x[j] sin).
+// Rotary position embedding in place, "rotate half": with h = head_dim / 2 and the angle of the
+// row's position, (x[j], x[j + h]) becomes (x[j] cos - x[j + h] sin, x[j + h] cos + x[j] sin).
 // table: [positions][head_dim] = cos[h], sin[h].
 //
 // Elementwise: vector body and remainder do the same arithmetic.

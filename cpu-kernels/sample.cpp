@@ -1,20 +1,21 @@
-// Draws a token of each row: filters, then Gumbel-max (gumbel.h). A row's draw depends on its logits,
-// its position and the seed alone.
+// Draws a token of each row: filters, then Gumbel-max (gumbel.h). A row's draw depends on its
+// logits, its position and the seed alone.
 //
 // On x = (logit - largest) / temperature, with weights w = exp(x), in this order:
 //   top_k   the first k tokens ordered by logit, then by lower id (0, or k >= n: all)
-//   top_p   of these, in the same order, the fewest whose weights sum to >= top_p of their total, at
+//   top_p   of these, in the same order, the fewest whose weights sum to >= top_p of their total,
+//   at
 //           least one (>= 1: all)
 //   min_p   of these all with w >= min_p (the largest has w = 1; 0: all)
-// then ids[row] = argmax over the kept tokens of x + noise, ties to the lowest id. The noise is that
-// of the row's position + 1, the position of the token drawn. -0 equals 0 in every comparison.
+// then ids[row] = argmax over the kept tokens of x + noise, ties to the lowest id. The noise is
+// that of the row's position + 1, the position of the token drawn. -0 equals 0 in every comparison.
 // A NaN anywhere gives -1. Where the largest logit is infinite there is no softmax: its lowest id.
 //
-// What top_k and top_p keep is a prefix of one order: the logits above a threshold, and the lowest ids
-// of those equal to it. The threshold is found by radix selection over the bits of the logits, 11, 11
-// and 10 at a time from the top, with a sum in double per bucket taken by ascending id. So the time is
-// linear in n for any row, and no scratch is needed. Most rows have few candidates: a vectorised pass
-// first finds how far below the largest one must look.
+// What top_k and top_p keep is a prefix of one order: the logits above a threshold, and the lowest
+// ids of those equal to it. The threshold is found by radix selection over the bits of the logits,
+// 11, 11 and 10 at a time from the top, with a sum in double per bucket taken by ascending id. So
+// the time is linear in n for any row, and no scratch is needed. Most rows have few candidates: a
+// vectorised pass first finds how far below the largest one must look.
 #include "argmax.h"
 #include "gumbel.h"
 #include "simd.h"
@@ -74,20 +75,21 @@ float FromKey(uint32_t key) {
   return x;
 }
 
-// The fewest tokens of `set`, in order, that are `target` many (kCount) or weigh `target`; where the
-// whole set falls short by rounding, the whole set. Only logits >= lowest need be looked at.
+// The fewest tokens of `set`, in order, that are `target` many (kCount) or weigh `target`; where
+// the whole set falls short by rounding, the whole set. Only logits >= lowest need be looked at.
+// (Ties of the set's threshold that are not in the set are counted, too: the prefix ends there at
+// the latest.)
 template <bool kCount>
 Prefix SelectPrefix(const Row& row, Prefix set, float lowest, double target) {
   constexpr int kBuckets = 2048;
   double sums[kBuckets];
-  double above = 0;    // the sum of what ranks above the settled bits
+  double above = 0;      // the sum of what ranks above the settled bits
   uint32_t key = 0;      // of the threshold, as far as settled
   uint32_t settled = 0;  // mask of its settled bits
   constexpr int kShifts[3] = {21, 10, 0};
   for (const int shift : kShifts) {
     const uint32_t digits = shift == 0 ? 0x3ff : 0x7ff;
     for (double& sum : sums) sum = 0;
-    int64_t ties = 0;
     // The keys of this digit; a bound beyond the infinities is no number and bounds nothing.
     const float first = FromKey(key);
     const float last = FromKey(key | ~settled);
@@ -103,7 +105,6 @@ Prefix SelectPrefix(const Row& row, Prefix set, float lowest, double target) {
       if (!kCount) Store(weights, Exp(Scaled(row, v)));
       for (; candidates != 0; candidates &= candidates - 1) {
         const int j = __builtin_ctz(candidates);
-        if (logits[j] == set.threshold && ties++ >= set.ties) continue;
         const uint32_t k = ToKey(logits[j]);
         if ((k & settled) == key) sums[(k >> shift) & digits] += kCount ? 1.0 : weights[j];
       }

@@ -1,6 +1,6 @@
-// One float vector type and one width per instruction-set tier: F32 of kLanes floats, U32 of as many
-// 32-bit integers, Mask of as many truth values. Every function lives in the tier's namespace and is
-// always inlined, so no tier links another tier's code.
+// One float vector type and one width per instruction-set tier: F32 of kLanes floats, U32 of as
+// many 32-bit integers, Mask of as many truth values. Every function lives in the tier's namespace
+// and is always inlined, so no tier links another tier's code.
 //
 //   LoadPart(p, n), StorePart   touch the first n lanes only, 0 <= n < kLanes; the others read as 0
 //   Fma(a, b, c)                a * b + c        NegFma(a, b, c)   c - a * b
@@ -20,10 +20,19 @@
 
 #define JG_INLINE static inline __attribute__((always_inline))
 
-#if defined(__AVX512F__) || defined(JG_SIMDE)
+// Bits of a vector, by the tier's name.
+#define JG_VECTOR_BITS_scalar 128
+#define JG_VECTOR_BITS_avx2 256
+#define JG_VECTOR_BITS_avx512 512
+#define JG_VECTOR_BITS_avx512bf16 512
+#define JG_VECTOR_BITS_OF_(tier) JG_VECTOR_BITS_##tier
+#define JG_VECTOR_BITS_OF(tier) JG_VECTOR_BITS_OF_(tier)
+#define JG_VECTOR_BITS JG_VECTOR_BITS_OF(JG_TIER_NS)
+
+#if JG_VECTOR_BITS == 512
 #include "intrinsics.h"
 #include "simd_avx512.h"
-#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#elif JG_VECTOR_BITS == 256
 #include "intrinsics.h"
 #include "simd_avx2.h"
 #else
@@ -47,8 +56,8 @@ JG_INLINE void StoreF16Part(uint16_t* p, F32 v, int n) {
 inline constexpr float kRoundToInteger = 12582912.0f;
 inline constexpr uint32_t kRoundToIntegerBits = 0x4b400000u;
 
-// e^x, within 2 ulp (tests/native/simd_test.cpp). e^0 is 1; -inf gives 0, +inf and x > 88.73 inf, NaN
-// NaN; results below 2^-126 are subnormal. Polynomial and splitting of ln 2: Cephes, expf.c (S.
+// e^x, within 2 ulp (tests/native/simd_test.cpp). e^0 is 1; -inf gives 0, +inf and x > 88.73 inf,
+// NaN NaN; results below 2^-126 are subnormal. Polynomial and splitting of ln 2: Cephes, expf.c (S.
 // Moshier).
 JG_INLINE F32 Exp(F32 x) {
   // Outside of the clamp the result is 0 or inf anyway. The order of operands keeps a NaN.

@@ -1,6 +1,8 @@
 // Vectors of the AVX2 tier (AVX2, FMA, F16C): eight floats. Included by simd.h only.
 #pragma once
 
+#include "simd_across.h"
+
 namespace jangle::JG_TIER_NS {
 
 inline constexpr int kLanes = 8;
@@ -68,30 +70,11 @@ JG_INLINE void MulWide(U32 a, uint32_t b, U32* high, U32* low) {
   *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
 }
 
-// Tree: lanes 4 apart, then 2 apart, then 1 apart.
-JG_INLINE float SumAcross(F32 v) {
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
-// SumAcross of four vectors with shared shuffles: the same tree for each.
+JG_INLINE float SumAcross(F32 v) { return SumAcross256(v); }
 JG_INLINE void SumAcross4(F32 a, F32 b, F32 c, F32 d, float* sums) {
-  const F32 ab = Add(_mm256_blend_ps(a, b, 0xf0), _mm256_permute2f128_ps(a, b, 0x21));
-  const F32 cd = Add(_mm256_blend_ps(c, d, 0xf0), _mm256_permute2f128_ps(c, d, 0x21));
-  // Low half: two sums of a, two of c; high half: two of b, two of d.
-  const F32 pairs = Add(_mm256_blend_ps(ab, cd, 0xcc), _mm256_shuffle_ps(ab, cd, 0x4e));
-  const F32 all = Add(pairs, _mm256_movehdup_ps(pairs));  // a . c . | b . d .
-  const __m128 low = _mm256_castps256_ps128(all);
-  const __m128 high = _mm256_extractf128_ps(all, 1);
-  const __m128 ac = _mm_shuffle_ps(low, low, 0x08);   // a c
-  const __m128 bd = _mm_shuffle_ps(high, high, 0x08);  // b d
-  _mm_storeu_ps(sums, _mm_unpacklo_ps(ac, bd));
+  SumAcross4x256(a, b, c, d, sums);
 }
-JG_INLINE float MaxAcross(F32 v) {
-  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
-}
+JG_INLINE float MaxAcross(F32 v) { return MaxAcross256(v); }
 
 JG_INLINE F32 LoadF16(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));

@@ -1,6 +1,8 @@
 // Vectors of the AVX-512 tiers (F, BW, DQ, VL): sixteen floats. Included by simd.h only.
 #pragma once
 
+#include "simd_across.h"
+
 namespace jangle::JG_TIER_NS {
 
 inline constexpr int kLanes = 16;
@@ -68,44 +70,19 @@ JG_INLINE __m256 LowHalf(F32 v) { return _mm512_castps512_ps256(v); }
 JG_INLINE __m256 HighHalf(F32 v) {
   return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
 }
-// Tree: lanes 8 apart, then 4, 2 and 1 apart.
-JG_INLINE float SumAcross(F32 v) {
-  const __m256 h = _mm256_add_ps(LowHalf(v), HighHalf(v));
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+JG_INLINE __m256 SumHalves(F32 v) { return _mm256_add_ps(LowHalf(v), HighHalf(v)); }
+// Tree: lanes 8 apart, then as in 256 bits.
+JG_INLINE float SumAcross(F32 v) { return SumAcross256(SumHalves(v)); }
+JG_INLINE void SumAcross4(F32 a, F32 b, F32 c, F32 d, float* sums) {
+  SumAcross4x256(SumHalves(a), SumHalves(b), SumHalves(c), SumHalves(d), sums);
 }
-// SumAcross of four vectors with shared shuffles: the same tree for each.
-JG_INLINE void SumAcross4(F32 a512, F32 b512, F32 c512, F32 d512, float* sums) {
-  const __m256 a = _mm256_add_ps(LowHalf(a512), HighHalf(a512));
-  const __m256 b = _mm256_add_ps(LowHalf(b512), HighHalf(b512));
-  const __m256 c = _mm256_add_ps(LowHalf(c512), HighHalf(c512));
-  const __m256 d = _mm256_add_ps(LowHalf(d512), HighHalf(d512));
-  const __m256 ab = _mm256_add_ps(_mm256_blend_ps(a, b, 0xf0), _mm256_permute2f128_ps(a, b, 0x21));
-  const __m256 cd = _mm256_add_ps(_mm256_blend_ps(c, d, 0xf0), _mm256_permute2f128_ps(c, d, 0x21));
-  // Low half: two sums of a, two of c; high half: two of b, two of d.
-  const __m256 pairs =
-      _mm256_add_ps(_mm256_blend_ps(ab, cd, 0xcc), _mm256_shuffle_ps(ab, cd, 0x4e));
-  const __m256 all = _mm256_add_ps(pairs, _mm256_movehdup_ps(pairs));  // a . c . | b . d .
-  const __m128 low = _mm256_castps256_ps128(all);
-  const __m128 high = _mm256_extractf128_ps(all, 1);
-  const __m128 ac = _mm_shuffle_ps(low, low, 0x08);   // a c
-  const __m128 bd = _mm_shuffle_ps(high, high, 0x08);  // b d
-  _mm_storeu_ps(sums, _mm_unpacklo_ps(ac, bd));
-}
-JG_INLINE float MaxAcross(F32 v) {
-  const __m256 h = _mm256_max_ps(LowHalf(v), HighHalf(v));
-  __m128 m = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
-}
+JG_INLINE float MaxAcross(F32 v) { return MaxAcross256(_mm256_max_ps(LowHalf(v), HighHalf(v))); }
 
 JG_INLINE F32 LoadF16(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 JG_INLINE void StoreF16(uint16_t* p, F32 v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
 }  // namespace jangle::JG_TIER_NS

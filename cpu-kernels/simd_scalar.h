@@ -1,5 +1,5 @@
-// Vectors of the scalar tier: four floats of the compiler's vector extension, so that it runs on any
-// processor. There is no fused multiply-add here: Fma rounds twice. Included by simd.h only.
+// Vectors of the scalar tier: four floats of the compiler's vector extension, so that it runs on
+// any processor. There is no fused multiply-add here: Fma rounds twice. Included by simd.h only.
 #pragma once
 
 namespace jangle::JG_TIER_NS {
@@ -44,9 +44,7 @@ JG_INLINE Mask GreaterEqual(F32 a, F32 b) { return a >= b; }
 JG_INLINE Mask Equal(F32 a, F32 b) { return a == b; }
 JG_INLINE Mask Unordered(F32 a, F32 b) { return ~((a == a) & (b == b)); }
 JG_INLINE Mask Or(Mask a, Mask b) { return a | b; }
-JG_INLINE uint32_t Bits(Mask m) {
-  return (m[0] & 1) | (m[1] & 2) | (m[2] & 4) | (m[3] & 8);
-}
+JG_INLINE uint32_t Bits(Mask m) { return (m[0] & 1) | (m[1] & 2) | (m[2] & 4) | (m[3] & 8); }
 JG_INLINE bool Any(Mask m) { return Bits(m) != 0; }
 JG_INLINE F32 Select(Mask m, F32 a, F32 b) { return m ? a : b; }
 

@@ -1,5 +1,5 @@
-// SwiGLU: out = gate / (1 + exp(-gate)) * up, elementwise over rows of n. Vector body and remainder do
-// the same arithmetic, so an element's bits do not depend on its column.
+// SwiGLU: out = gate / (1 + exp(-gate)) * up, elementwise over rows of n. Vector body and remainder
+// do the same arithmetic, so an element's bits do not depend on its column.
 #include "simd.h"
 #include "tier_ops.h"
 

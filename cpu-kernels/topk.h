@@ -29,8 +29,8 @@ struct TopkList {
 
 // Fills an empty list; false where the row holds a NaN. 1 <= k <= n.
 //
-// The row is scanned in order with the k-th best so far as the threshold. A logit enters only when it
-// is greater, so among equals the earlier ones stay.
+// The row is scanned in order with the k-th best so far as the threshold. A logit enters only when
+// it is greater, so among equals the earlier ones stay.
 static inline bool TopkRow(const float* x, int64_t n, TopkList* best) {
   constexpr int kBlock = 4 * kLanes;
   int64_t i = 0;

@@ -31,8 +31,8 @@ class TestCache {
   // Writes rows of k and v ([rows][kv_heads * dim]) to the view's slots.
   void Append(const Kernels& kernels, const BatchView& view, const float* k, const float* v) {
     const int64_t n = shape_.kv_heads * shape_.dim;
-    kernels.kv_append(
-        {&view, dtype_, shape_.kv_heads, shape_.dim, k, n, v, n, bytes_->data()}, 0, view.rows);
+    kernels.kv_append({&view, dtype_, shape_.kv_heads, shape_.dim, k, n, v, n, bytes_->data()}, 0,
+                      view.rows);
   }
   std::vector<float> Attend(const Kernels& kernels, const BatchView& view, const float* q,
                             Random* cuts = nullptr) const {
@@ -41,10 +41,11 @@ class TestCache {
     // Rows lie apart; what is between them, before and behind is never touched.
     GuardedBuffer<float> in(static_cast<size_t>(view.rows * (n + pad) - pad));
     GuardedBuffer<float> out(in.size());
-    for (int64_t i = 0; i < view.rows; i++) std::copy(q + i * n, q + i * n + n, &in[0] + i * (n + pad));
-    const AttentionArgs args = {&view,         dtype_,    shape_.heads, shape_.kv_heads,
-                                shape_.dim,    shape_.scale(), bytes_->data(), in.data(),
-                                n + pad,       out.data(), n + pad};
+    for (int64_t i = 0; i < view.rows; i++)
+      std::copy(q + i * n, q + i * n + n, &in[0] + i * (n + pad));
+    const AttentionArgs args = {&view,      dtype_,         shape_.heads,   shape_.kv_heads,
+                                shape_.dim, shape_.scale(), bytes_->data(), in.data(),
+                                n + pad,    out.data(),     n + pad};
     const int64_t items = view.rows * shape_.kv_heads;
     for (int64_t i = 0; i < items;) {
       const int64_t next = cuts == nullptr ? items : std::min(items, i + 1 + cuts->Below(9));
@@ -158,8 +159,7 @@ void CheckTree(const Tier& tier, Scene scene) {
       cache.Append(kernels, one, seen ? scene.k.data() + i * scene.Kv() : scene.nans.data(),
                    seen ? scene.v.data() + i * scene.Kv() : scene.nans.data());
     }
-    const auto alone =
-        cache.Attend(kernels, batch.Rows(row, 1), scene.q.data() + row * scene.Q());
+    const auto alone = cache.Attend(kernels, batch.Rows(row, 1), scene.q.data() + row * scene.Q());
     CheckSameBits(alone.data(), out, scene.Q());
   }
 }
@@ -219,8 +219,7 @@ TEST(attention_row_has_the_same_bits_among_any_number) {
     }
     for (int32_t m = 1; m <= 128; m++) {
       CHECK_CONTEXT("tier %s, %d rows", tier.name, m);
-      const auto out =
-          cache.Attend(*tier.kernels, batch.Rows(0, m), scene.q.data(), &random);
+      const auto out = cache.Attend(*tier.kernels, batch.Rows(0, m), scene.q.data(), &random);
       CheckSameBits(out.data(), alone.data(), static_cast<int64_t>(out.size()));
     }
   }

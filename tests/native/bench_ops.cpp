@@ -1,9 +1,9 @@
 // Micro-benchmark of the CPU operations, one thread: minimum and median microseconds per call over
 // many short repetitions. Arguments: a tier's name, to run that one only.
 //
-// Attention has SmolLM2-135M's shape (9 heads, 3 K/V heads of 64), one layer, a tree of M rows below
-// the committed context; the layers of a ring take turns, so that the cache comes from memory as
-// in a forward pass.
+// Attention has SmolLM2-135M's shape (9 heads, 3 K/V heads of 64), one layer, a tree of M rows
+// below the committed context; the layers of a ring take turns, so that the cache comes from memory
+// as in a forward pass.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -28,8 +28,7 @@ void Time(const char* what, const std::function<void(int)>& call) {
   for (int i = 0; i < 4000 && (total < 2e5 || i < 20); i++) {
     const auto start = std::chrono::steady_clock::now();
     call(i);
-    const std::chrono::duration<double, std::micro> time =
-        std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
     times.push_back(time.count());
     total += time.count();
   }
@@ -68,12 +67,17 @@ void BenchAttention(const Kernels& kernels, int32_t dtype) {
       std::snprintf(what, sizeof what, "attention %s, context %d, M = %d",
                     dtype == JG_F32 ? "F32" : "F16", context, rows);
       Time(what, [&](int i) {
-        const AttentionArgs args = {&batch.view(), dtype,
-                                    heads,         kv_heads,
-                                    dim,           0.125f,
+        const AttentionArgs args = {&batch.view(),
+                                    dtype,
+                                    heads,
+                                    kv_heads,
+                                    dim,
+                                    0.125f,
                                     caches[static_cast<size_t>(i % layers)].data(),
-                                    q.data(),      heads * dim,
-                                    out.data(),    heads * dim};
+                                    q.data(),
+                                    heads * dim,
+                                    out.data(),
+                                    heads * dim};
         kernels.attention(args, 0, rows * kv_heads);
       });
     }
@@ -102,11 +106,11 @@ void BenchRows(const Kernels& kernels) {
       int32_t top_k;
       float top_p, min_p;
     };
-    for (const Filters& f : {Filters{"no filter", 1, 0, 1, 0}, Filters{"T 0.7", 0.7f, 0, 1, 0},
-                             Filters{"top_k 40", 1, 40, 1, 0}, Filters{"top_k 200", 1, 200, 1, 0},
-                             Filters{"top_p 0.9", 1, 0, 0.9f, 0},
-                             Filters{"min_p 0.05", 1, 0, 1, 0.05f},
-                             Filters{"top_k 40, top_p 0.9", 1, 40, 0.9f, 0}}) {
+    for (const Filters& f :
+         {Filters{"no filter", 1, 0, 1, 0}, Filters{"T 0.7", 0.7f, 0, 1, 0},
+          Filters{"top_k 40", 1, 40, 1, 0}, Filters{"top_k 200", 1, 200, 1, 0},
+          Filters{"top_p 0.9", 1, 0, 0.9f, 0}, Filters{"min_p 0.05", 1, 0, 1, 0.05f},
+          Filters{"top_k 40, top_p 0.9", 1, 40, 0.9f, 0}}) {
       const int32_t position = 5;
       BatchView view;
       view.rows = 1;
@@ -132,9 +136,7 @@ void BenchRows(const Kernels& kernels) {
       kernels.swiglu({rows, 1536, x.data(), x.data() + 1536, 3072, y.data(), 1536}, 0, rows);
     });
     std::snprintf(what, sizeof what, "residual, 576 elements, %d rows", static_cast<int>(rows));
-    Time(what, [&](int) {
-      kernels.residual({rows, 576, x.data(), 576, y.data(), 576}, 0, rows);
-    });
+    Time(what, [&](int) { kernels.residual({rows, 576, x.data(), 576, y.data(), 576}, 0, rows); });
   }
 }
 

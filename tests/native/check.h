@@ -1,11 +1,12 @@
 // A tiny test harness, so that the native tests build on a machine without a test framework.
 //
-//   TEST(name) { CHECK(x > 0); CHECK_EQ(a, b); CHECK_BITS(y[i], want); CHECK_NEAR(y, want, bound); }
+//   TEST(name) { CHECK(x > 0); CHECK_EQ(a, b); CHECK_BITS(y[i], want); CHECK_NEAR(y, want, bound);
+//   }
 //
-// A failed check prints what it compared and ends its test; the next test goes on. CHECK_CONTEXT adds
-// a line about where in a loop the test was. A test that ran no check counts as failed, so that an
-// empty loop cannot pass. check_main.cpp has main(): each argument is a filter, and the tests
-// whose name contains one of them run (all, without arguments).
+// A failed check prints what it compared and ends its test; the next test goes on. CHECK_CONTEXT
+// adds a line about where in a loop the test was. A test that ran no check counts as failed, so
+// that an empty loop cannot pass. check_main.cpp has main(): each argument is a filter, and the
+// tests whose name contains one of them run (all, without arguments).
 #pragma once
 
 #include <bit>
@@ -115,15 +116,15 @@ inline void CheckNear(double a, double b, double bound, const char* a_text, cons
 #define JG_TEST_JOIN_(a, b) a##b
 #define JG_TEST_JOIN(a, b) JG_TEST_JOIN_(a, b)
 
-#define TEST(name)                                                                      \
-  static void Test_##name();                                                            \
-  [[maybe_unused]] static const int registered_##name =                                 \
-      ::jangle::test::Register(#name, __FILE__, Test_##name);                           \
+#define TEST(name)                                            \
+  static void Test_##name();                                  \
+  [[maybe_unused]] static const int registered_##name =       \
+      ::jangle::test::Register(#name, __FILE__, Test_##name); \
   static void Test_##name()
 
-#define CHECK(condition)                                              \
-  do {                                                                \
-    ::jangle::test::CountCheck();                                     \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    ::jangle::test::CountCheck();                                           \
     if (!(condition)) ::jangle::test::Fail(__FILE__, __LINE__, #condition); \
   } while (0)
 // Integers of any width and sign compare by value; NaN equals nothing.
@@ -136,4 +137,5 @@ inline void CheckNear(double a, double b, double bound, const char* a_text, cons
 #define CHECK_CONTEXT(...) \
   const ::jangle::test::Context JG_TEST_JOIN(context_, __LINE__)(__VA_ARGS__)
 // Ends the test as skipped; the summary counts it and its reason is printed.
-#define SKIP(reason) throw ::jangle::test::Skipped { reason }
+#define SKIP(reason) \
+  throw ::jangle::test::Skipped { reason }

@@ -13,10 +13,10 @@
 
 namespace jangle::test {
 
-// `count` elements that end flush against a guard page; reading or writing one beyond the end faults.
-// Another guard page stands before. Everything starts as 0xff bytes: NaN as float, double or binary16,
-// -1 as an integer. The bytes between the first guard page and the data keep that value as
-// long as nothing writes before the beginning: SlackIntact().
+// `count` elements that end flush against a guard page; reading or writing one beyond the end
+// faults. Another guard page stands before. Everything starts as 0xff bytes: NaN as float, double
+// or binary16, -1 as an integer. The bytes between the first guard page and the data keep that
+// value as long as nothing writes before the beginning: SlackIntact().
 template <typename T>
 class GuardedBuffer {
  public:
@@ -25,14 +25,12 @@ class GuardedBuffer {
     const size_t bytes = count * sizeof(T);
     inner_ = (bytes + page - 1) / page * page;
     mapped_ = inner_ + 2 * page;
-    void* map =
-        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* map = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) throw std::bad_alloc();
     map_ = static_cast<unsigned char*>(map);
     first_ = map_ + page;
     std::memset(first_, 0xff, inner_);
-    if (mprotect(map_, page, PROT_NONE) != 0 ||
-        mprotect(first_ + inner_, page, PROT_NONE) != 0) {
+    if (mprotect(map_, page, PROT_NONE) != 0 || mprotect(first_ + inner_, page, PROT_NONE) != 0) {
       throw std::bad_alloc();
     }
     data_ = reinterpret_cast<T*>(first_ + inner_ - bytes);

@@ -35,8 +35,8 @@ void CheckAppend(const Tier& tier, int32_t dtype, int64_t kv_heads, int64_t dim)
   GuardedBuffer<float> guarded_v(v);
   const int64_t side = n * kPage;
   GuardedBuffer<T> pages(static_cast<size_t>(4 * 2 * side));
-  const KvAppendArgs args = {&batch.view(), dtype,           kv_heads, dim, guarded_k.data(), ldk,
-                             guarded_v.data(), ldv, pages.data()};
+  const KvAppendArgs args = {&batch.view(),    dtype, kv_heads,    dim, guarded_k.data(), ldk,
+                             guarded_v.data(), ldv,   pages.data()};
   tier.kernels->kv_append(args, 0, 7);
   tier.kernels->kv_append(args, 7, rows);
   CHECK(pages.SlackIntact());
@@ -49,8 +49,7 @@ void CheckAppend(const Tier& tier, int32_t dtype, int64_t kv_heads, int64_t dim)
     const int32_t slot = batch.view().slot[row];
     const int64_t page = batch.view().PageTable(row)[slot / kPage];
     for (int64_t i = 0; i < n; i++) {
-      const int64_t at =
-          page * 2 * side + i / dim * kPage * dim + slot % kPage * dim + i % dim;
+      const int64_t at = page * 2 * side + i / dim * kPage * dim + slot % kPage * dim + i % dim;
       bits[static_cast<size_t>(at)] = Stored(k[static_cast<size_t>(row * ldk + i)], T{});
       bits[static_cast<size_t>(at + side)] = Stored(v[static_cast<size_t>(row * ldv + i)], T{});
     }
@@ -101,9 +100,8 @@ TEST(kv_append_rounds_halves_to_nearest_even) {
   for (const Tier& tier : Tiers()) {
     CHECK_CONTEXT("tier %s", tier.name);
     std::vector<uint16_t> cache(pages.size() * 2 * kPage * 64);
-    tier.kernels->kv_append({&view, JG_F16, 1, 64, values.data(), 64, values.data(), 64,
-                             cache.data()},
-                            0, rows);
+    tier.kernels->kv_append(
+        {&view, JG_F16, 1, 64, values.data(), 64, values.data(), 64, cache.data()}, 0, rows);
     for (size_t i = 0; i < values.size(); i++) {
       const size_t row = i / 64;
       const uint16_t stored = cache[row / kPage * 2 * kPage * 64 + row % kPage * 64 + i % 64];

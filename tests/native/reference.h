@@ -61,10 +61,9 @@ inline void PhiloxReference(uint32_t c[4], uint32_t key0, uint32_t key1) {
   for (int round = 0; round < 10; round++) {
     const uint64_t a = uint64_t{0xD2511F53u} * c[0];
     const uint64_t b = uint64_t{0xCD9E8D57u} * c[2];
-    const uint32_t next[4] = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ key0,
-                              static_cast<uint32_t>(b),
-                              static_cast<uint32_t>(a >> 32) ^ c[3] ^ key1,
-                              static_cast<uint32_t>(a)};
+    const uint32_t next[4] = {
+        static_cast<uint32_t>(b >> 32) ^ c[1] ^ key0, static_cast<uint32_t>(b),
+        static_cast<uint32_t>(a >> 32) ^ c[3] ^ key1, static_cast<uint32_t>(a)};
     std::copy(next, next + 4, c);
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;

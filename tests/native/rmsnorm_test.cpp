@@ -22,8 +22,7 @@ std::vector<float> Run(const Kernels& kernels, const Case& c, const std::vector<
   GuardedBuffer<float> in(std::vector<float>(x.begin(), x.begin() + static_cast<int64_t>(size)));
   GuardedBuffer<float> w(weight);
   GuardedBuffer<float> out(size);
-  const RmsnormArgs args = {c.rows, c.groups, c.n, in.data(), ld,
-                            w.data(), 1e-5f,  out.data(), ld};
+  const RmsnormArgs args = {c.rows, c.groups, c.n, in.data(), ld, w.data(), 1e-5f, out.data(), ld};
   const int64_t items = c.rows * c.groups;
   for (int64_t i = 0; i < items; i += cut) kernels.rmsnorm(args, i, std::min(items, i + cut));
   CHECK(out.SlackIntact());

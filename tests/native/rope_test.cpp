@@ -27,9 +27,7 @@ std::vector<float> Table(int64_t dim) {
   return table;
 }
 
-TestSequence Tree(Random& random, int32_t rows) {
-  return {5, RandomParents(random, rows), {0}};
-}
+TestSequence Tree(Random& random, int32_t rows) { return {5, RandomParents(random, rows), {0}}; }
 
 }  // namespace
 

@@ -48,9 +48,9 @@ int32_t ReferenceDraw(const std::vector<float>& logits, const std::vector<double
   int32_t id = -1;
   for (size_t i = 0; i < logits.size(); i++) {
     if (kept[i] == 0) continue;
-    const double key = (logits[i] - largest) / static_cast<double>(temperature) +
-                       GumbelReference(seed, static_cast<uint32_t>(position) + 1,
-                                       static_cast<uint32_t>(i));
+    const double key =
+        (logits[i] - largest) / static_cast<double>(temperature) +
+        GumbelReference(seed, static_cast<uint32_t>(position) + 1, static_cast<uint32_t>(i));
     if (key > best) {
       second = best;
       best = key;
@@ -247,8 +247,8 @@ TEST(sample_is_the_same_alone_and_in_a_batch) {
       for (int64_t m = 1; m <= 128; m++) {
         std::vector<int32_t> ids(static_cast<size_t>(m));
         // The logits are those of the batch's rows from number 3 on.
-        const SampleArgs args = {&view,   3,       n,      logits.data(), ld, f.temperature,
-                                 f.top_k, f.top_p, f.min_p, 6,            ids.data(), nullptr};
+        const SampleArgs args = {&view,   3,       n, logits.data(), ld,     f.temperature, f.top_k,
+                                 f.top_p, f.min_p, 6, ids.data(),    nullptr};
         tier.kernels->sample(args, 0, m / 2);
         tier.kernels->sample(args, m / 2, m);
         for (size_t i = 0; i < ids.size(); i++) CHECK_EQ(ids[i], alone[i]);

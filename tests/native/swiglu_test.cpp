@@ -71,8 +71,7 @@ TEST(swiglu_element_has_the_same_bits_anywhere) {
       std::vector<float> alone;
       for (int64_t i = 0; i < rows * n; i++) {
         const auto at = static_cast<size_t>(i / n * 2 * n + i % n);
-        alone.push_back(
-            Run(*tier.kernels, 1, 1, 2, {x[at], x[at + static_cast<size_t>(n)]}, 1)[0]);
+        alone.push_back(Run(*tier.kernels, 1, 1, 2, {x[at], x[at + static_cast<size_t>(n)]}, 1)[0]);
       }
       for (int64_t m = 1; m <= rows; m++) {
         CHECK_CONTEXT("tier %s, n %lld, %lld rows", tier.name, static_cast<long long>(n),

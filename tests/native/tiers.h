@@ -1,5 +1,5 @@
-// The kernel tables that this machine can run, for tests that loop over tiers. Compiled with JG_SIMDE
-// there is one: the AVX-512 tier built over SIMDe, which runs on any AVX2 machine.
+// The kernel tables that this machine can run, for tests that loop over tiers. Compiled with
+// JG_SIMDE there is one: the AVX-512 tier built over SIMDe, which runs on any AVX2 machine.
 #pragma once
 
 #include <vector>

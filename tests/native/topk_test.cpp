@@ -87,9 +87,9 @@ TEST(topk_row_alone_is_the_same) {
     std::vector<int32_t> alone(128 * k);
     std::vector<float> alone_values(128 * k);
     for (int64_t i = 0; i < 128; i++) {
-      tier.kernels->topk({n, k, logits.data() + i * ld, ld, alone.data() + i * k,
-                          alone_values.data() + i * k},
-                         0, 1);
+      tier.kernels->topk(
+          {n, k, logits.data() + i * ld, ld, alone.data() + i * k, alone_values.data() + i * k}, 0,
+          1);
     }
     for (int64_t m = 1; m <= 128; m++) {
       std::vector<int32_t> ids(static_cast<size_t>(m * k));

@@ -1,13 +1,9 @@
-// The vector functions of one tier (cpu-kernels/simd.h). Compiled once per tier with the tier's flags
-// and -DJG_TIER_NS=<tier>, as the kernels are; needs no kernel.
-#include "simd.h"
+// Tests of one tier's vector functions (cpu-kernels/simd.h). Included by simd_<tier>_test.cpp,
+// which names the tier and switches its instructions on.
+#pragma once
 
-#include <cfloat>
-
-#include "check.h"
 #include "gumbel.h"
-#include "random.h"
-#include "reference.h"
+#include "simd.h"
 
 using namespace jangle::JG_TIER_NS;
 using jangle::test::Random;
@@ -15,9 +11,9 @@ using jangle::test::Random;
 namespace {
 
 void RequireTier() {
-#if defined(__AVX512F__)
+#if JG_VECTOR_BITS == 512 && !defined(JG_SIMDE)
   if (!__builtin_cpu_supports("avx512f")) SKIP("this processor has no AVX-512");
-#elif defined(__AVX2__)
+#elif JG_VECTOR_BITS >= 256
   if (!__builtin_cpu_supports("avx2")) SKIP("this processor has no AVX2");
 #endif
 }
@@ -32,7 +28,8 @@ float ExpOf(float x) {
 double Ulps(float got, double exact) {
   int exponent = 0;
   std::frexp(exact, &exponent);
-  return std::fabs(static_cast<double>(got) - exact) / std::ldexp(1.0, std::max(exponent, -125) - 24);
+  return std::fabs(static_cast<double>(got) - exact) /
+         std::ldexp(1.0, std::max(exponent, -125) - 24);
 }
 
 }  // namespace
@@ -105,8 +102,7 @@ TEST(simd_gumbel_noise_matches_double) {
     const double slack = v < 0.5 ? v * 0x1p-24 : 0x1p-25;
     const double most = exact(v - slack);
     const double least = exact(v + slack);
-    CHECK_NEAR(lanes[0], (most + least) / 2,
-               (most - least) / 2 + 1e-6 + 2e-7 * std::fabs(most));
+    CHECK_NEAR(lanes[0], (most + least) / 2, (most - least) / 2 + 1e-6 + 2e-7 * std::fabs(most));
     CHECK(lanes[0] < kMostNoise);
     float bound[kLanes];
     Store(bound, NoiseBound(uniform));
