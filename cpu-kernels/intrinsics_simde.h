@@ -45,6 +45,23 @@ static inline simde__m512i ShiftRightSigned(simde__m512i v, int bits) {
   return simde_mm512_loadu_si512(lanes);
 }
 
+static inline simde__m512 FromInt(simde__m512i v) {
+  int32_t from[16];
+  float to[16];
+  simde_mm512_storeu_si512(from, v);
+  for (int i = 0; i < 16; i++) to[i] = static_cast<float>(from[i]);
+  return simde_mm512_loadu_ps(to);
+}
+
+// Rounds to nearest even.
+static inline simde__m512i ToInt(simde__m512 v) {
+  float from[16];
+  int32_t to[16];
+  simde_mm512_storeu_ps(from, v);
+  for (int i = 0; i < 16; i++) to[i] = _mm_cvtss_si32(_mm_set_ss(from[i]));
+  return simde_mm512_loadu_si512(to);
+}
+
 }  // namespace jangle::simde
 
 #undef _mm512_maskz_loadu_ps
@@ -57,3 +74,7 @@ static inline simde__m512i ShiftRightSigned(simde__m512i v, int bits) {
 #define _mm512_cvtph_ps(v) ::jangle::simde::FromHalf(v)
 #define _mm512_cvtps_ph(v, rounding) ::jangle::simde::ToHalf(v, rounding)
 #define _mm512_srai_epi32(v, bits) ::jangle::simde::ShiftRightSigned(v, bits)
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtps_epi32
+#define _mm512_cvtepi32_ps(v) ::jangle::simde::FromInt(v)
+#define _mm512_cvtps_epi32(v) ::jangle::simde::ToInt(v)

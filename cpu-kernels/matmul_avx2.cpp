@@ -12,7 +12,7 @@
 // Rows are taken in groups over a panel of columns that stays in the cache; a group's size changes
 // which sums are made together, never how one is made.
 #include "intrinsics.h"
-#include "pack8.h"
+#include "panels.h"
 #include "tier_ops.h"
 
 namespace jangle::JG_TIER_NS {
@@ -166,8 +166,11 @@ void FloatPanels(const MatmulArgs& args, int64_t begin, int64_t end) {
         case 4:
           FloatTile<Step, 4, 1>(args, panel, panel_bytes, row);
           break;
+        case 5:
+          FloatTile<Step, 5, 1>(args, panel, panel_bytes, row);
+          break;
         default:
-          FloatTile<Step, Step::kMostRows, 1>(args, panel, panel_bytes, row);
+          FloatTile<Step, 6, 1>(args, panel, panel_bytes, row);
           break;
       }
       row += rows;

@@ -1,6 +1,6 @@
-// Matrix product for any x86-64, over the panels of pack8.h. The order of arithmetic is that of
+// Matrix product for any x86-64, over the panels of panels.h. The order of arithmetic is that of
 // matmul_avx2.cpp, with a multiplication and an addition where that has an fma.
-#include "pack8.h"
+#include "panels.h"
 #include "tier_ops.h"
 
 namespace jangle::JG_TIER_NS {
@@ -54,9 +54,9 @@ int32_t Dot(int32_t dtype, const uint8_t* quants, int64_t column, const int8_t* 
   int32_t dot = 0;
   for (int64_t i = 0; i < kBlock; i++) {
     if (dtype == JG_Q8_0) {
-      dot += static_cast<int8_t>(quants[i / 4 * 32 + column * 4 + i % 4]) * x[i];
+      dot += static_cast<int8_t>(quants[i / 4 * kGroupBytes + column * 4 + i % 4]) * x[i];
     } else {
-      const uint8_t byte = quants[i / 8 * 32 + column * 4 + i % 4];
+      const uint8_t byte = quants[i / 8 * kGroupBytes + column * 4 + i % 4];
       dot += (i % 8 < 4 ? byte & 15 : byte >> 4) * x[i];
     }
   }
@@ -77,7 +77,7 @@ void IntPanel(const MatmulArgs& args, int64_t panel, const uint8_t* w) {
     float sum[kIntColumns] = {};
     for (int64_t b = 0; b < blocks; b++) {
       const uint8_t* block = w + b * block_bytes;
-      const uint8_t* quants = block + (args.dtype == JG_Q4_1 ? 32 : 16);
+      const uint8_t* quants = block + (args.dtype == JG_Q4_1 ? 2 : 1) * kScaleBytes;
       for (int64_t j = 0; j < kIntColumns; j++) {
         const float dot = static_cast<float>(Dot(args.dtype, quants, j, x.q + b * kBlock));
         const float d = Half(block, j);
@@ -87,7 +87,7 @@ void IntPanel(const MatmulArgs& args, int64_t panel, const uint8_t* w) {
           sum[j] += d * (x.scale[b] * dot - 8.0f * x.sum[b]);
         } else {
           sum[j] += d * (x.scale[b] * dot);
-          sum[j] += Half(block + 16, j) * x.sum[b];
+          sum[j] += Half(block + kScaleBytes, j) * x.sum[b];
         }
       }
     }

@@ -1,1 +1,1 @@
-#include "pack8_impl.h"
+#include "pack.h"

@@ -1,5 +1,5 @@
 // The kernel tables that this machine can run, for tests that loop over tiers. Compiled with
-// JG_SIMDE there is one: the AVX-512 tier built over SIMDe, which runs on any AVX2 machine.
+// JG_SIMDE these are the AVX-512 tiers built over SIMDe, which run on any AVX2 machine.
 #pragma once
 
 #include <vector>
@@ -15,7 +15,7 @@ struct Tier {
 
 inline std::vector<Tier> Tiers() {
 #if defined(JG_SIMDE)
-  return {{"avx512 (SIMDe)", &Kernels_avx512()}};
+  return {{"avx512 by SIMDe", &Kernels_avx512()}, {"avx512bf16 by SIMDe", &Kernels_avx512bf16()}};
 #else
   std::vector<Tier> tiers = {{"scalar", &Kernels_scalar()}};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,6 +49,15 @@ class HostileFilesTest {
   };
 
   @TempDir Path folder;
+
+  /** Loads the classes that reading needs, which uses heap too. */
+  @BeforeAll
+  static void warmUp(@TempDir Path warm) throws IOException {
+    Checkpoint.open(TinyModel.gguf().write(warm.resolve("model.gguf"))).close();
+    Files.writeString(warm.resolve("config.json"), TinyModel.config("llama"));
+    TinyModel.safetensors(DType.F32, false, false, false).write(warm.resolve("model.safetensors"));
+    Checkpoint.open(warm).close();
+  }
 
   /** Opens and touches every tensor; returns whether that went well. */
   private boolean opens(Path model) throws ReflectiveOperationException {

@@ -52,7 +52,7 @@ final class FileKind {
     }
     if (text.startsWith("PK")) {
       return "it is a zip archive: unpack it, or if it is PyTorch weights, convert it to"
-                 + " safetensors";
+          + " safetensors";
     }
     if (text.startsWith("\u0080\u0002") || text.startsWith("\u0080\u0004")) {
       return "it is a Python pickle, probably PyTorch weights: convert them to safetensors";

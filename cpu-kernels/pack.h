@@ -1,5 +1,7 @@
-// Pack and Embed for the layout of pack8.h. Included once by each tier that uses it.
-#include "pack8.h"
+// Pack and Embed for the layout of panels.h. Included once by each tier that uses it.
+#pragma once
+
+#include "panels.h"
 
 namespace jangle::JG_TIER_NS {
 namespace {
@@ -26,15 +28,15 @@ void PackIntRow(int32_t dtype, int64_t k, const uint8_t* row, uint8_t* panel, in
     memcpy(out + 2 * column, block, 2);
     if (dtype == JG_Q8_0) {
       for (int64_t i = 0; i < kBlock; i++) {
-        out[16 + i / 4 * 32 + column * 4 + i % 4] = quants[i];
+        out[kScaleBytes + i / 4 * kGroupBytes + column * 4 + i % 4] = quants[i];
       }
       continue;
     }
-    if (dtype == JG_Q4_1) memcpy(out + 16 + 2 * column, block + 2, 2);
-    uint8_t* bytes = out + (dtype == JG_Q4_0 ? 16 : 32);
+    if (dtype == JG_Q4_1) memcpy(out + kScaleBytes + 2 * column, block + 2, 2);
+    uint8_t* bytes = out + (dtype == JG_Q4_0 ? 1 : 2) * kScaleBytes;
     for (int64_t group = 0; group < 4; group++) {
       for (int64_t j = 0; j < 4; j++) {
-        bytes[group * 32 + column * 4 + j] =
+        bytes[group * kGroupBytes + column * 4 + j] =
             static_cast<uint8_t>(quants[8 * group + j] | quants[8 * group + 4 + j] << 4);
       }
     }
@@ -50,19 +52,19 @@ void UnpackIntRow(int32_t dtype, int64_t k, const uint8_t* panel, int64_t column
     float* y = out + b * kBlock;
     if (dtype == JG_Q8_0) {
       for (int64_t i = 0; i < kBlock; i++) {
-        y[i] = d *
-               static_cast<float>(static_cast<int8_t>(block[16 + i / 4 * 32 + column * 4 + i % 4]));
+        y[i] = d * static_cast<float>(static_cast<int8_t>(
+                       block[kScaleBytes + i / 4 * kGroupBytes + column * 4 + i % 4]));
       }
       continue;
     }
     float m = 0;
     if (dtype == JG_Q4_1) {
-      memcpy(&half, block + 16 + 2 * column, 2);
+      memcpy(&half, block + kScaleBytes + 2 * column, 2);
       m = HalfToFloat(half);
     }
-    const uint8_t* bytes = block + (dtype == JG_Q4_0 ? 16 : 32);
+    const uint8_t* bytes = block + (dtype == JG_Q4_0 ? 1 : 2) * kScaleBytes;
     for (int64_t i = 0; i < kBlock; i++) {
-      const uint8_t byte = bytes[i / 8 * 32 + column * 4 + i % 4];
+      const uint8_t byte = bytes[i / 8 * kGroupBytes + column * 4 + i % 4];
       const int q = i % 8 < 4 ? byte & 15 : byte >> 4;
       y[i] = dtype == JG_Q4_0 ? d * static_cast<float>(q - 8) : d * static_cast<float>(q) + m;
     }
