@@ -3,9 +3,8 @@
 //
 // On x = (logit - largest) / temperature, with weights w = exp(x), in this order:
 //   top_k   the first k tokens ordered by logit, then by lower id (0, or k >= n: all)
-//   top_p   of these, in the same order, the fewest whose weights sum to >= top_p of their total,
-//   at
-//           least one (>= 1: all)
+//   top_p   of these, in the same order, the fewest whose weights sum to >= top_p of their total
+//           (>= 1: all); at least one
 //   min_p   of these all with w >= min_p (the largest has w = 1; 0: all)
 // then ids[row] = argmax over the kept tokens of x + noise, ties to the lowest id. The noise is
 // that of the row's position + 1, the position of the token drawn. -0 equals 0 in every comparison.

@@ -56,7 +56,7 @@ JG_INLINE void StoreF16Part(uint16_t* p, F32 v, int n) {
 inline constexpr float kRoundToInteger = 12582912.0f;
 inline constexpr uint32_t kRoundToIntegerBits = 0x4b400000u;
 
-// e^x, within 2 ulp (tests/native/simd_test.cpp). e^0 is 1; -inf gives 0, +inf and x > 88.73 inf,
+// e^x, within 2 ulp (tests/native/simd_tests.h). e^0 is 1; -inf gives 0, +inf and x > 88.73 inf,
 // NaN NaN; results below 2^-126 are subnormal. Polynomial and splitting of ln 2: Cephes, expf.c (S.
 // Moshier).
 JG_INLINE F32 Exp(F32 x) {

@@ -1,6 +1,10 @@
 // A tiny test harness, so that the native tests build on a machine without a test framework.
 //
-//   TEST(name) { CHECK(x > 0); CHECK_EQ(a, b); CHECK_BITS(y[i], want); CHECK_NEAR(y, want, bound);
+//   TEST(name) {
+//     CHECK(x > 0);
+//     CHECK_EQ(a, b);
+//     CHECK_BITS(y[i], want);
+//     CHECK_NEAR(y, want, bound);
 //   }
 //
 // A failed check prints what it compared and ends its test; the next test goes on. CHECK_CONTEXT

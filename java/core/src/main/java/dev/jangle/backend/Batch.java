@@ -19,6 +19,7 @@ public final class Batch implements AutoCloseable {
   private final int maxRows;
   private final int maxPages;
   private int rows;
+  private int largestPage;
   private boolean closed;
 
   Batch(Backend backend, Kernels kernels, int maxRows, int maxPages) {
@@ -52,13 +53,21 @@ public final class Batch implements AutoCloseable {
    * @param pages the sequence's page table; every slot used must have its page
    */
   public void set(int[] tokens, int[] parents, int from, int count, int committed, int[] pages) {
+    MemorySegment batch = handle();
     if (count < 1 || count > maxRows) {
       throw new IllegalArgumentException(count + " rows; the batch holds 1 to " + maxRows);
     }
-    long lastPage = (committed + count - 1L) / 64;
+    long lastPage = ((long) committed + count - 1) / KvLayer.PAGE;
     if (lastPage >= pages.length || pages.length > maxPages) {
       throw new IllegalArgumentException(
           "page %d of a table of %d, in a batch of %d".formatted(lastPage, pages.length, maxPages));
+    }
+    int largest = 0;
+    for (int i = 0; i <= lastPage; i++) {
+      if (pages[i] < 0) {
+        throw new IllegalArgumentException("page table: entry %d is %d".formatted(i, pages[i]));
+      }
+      largest = Math.max(largest, pages[i]);
     }
     MemorySegment tokenRows = staging.asSlice(0, 4L * maxRows);
     MemorySegment sequenceRows = staging.asSlice(4L * maxRows, 4L * maxRows);
@@ -71,16 +80,17 @@ public final class Batch implements AutoCloseable {
     base.set(JAVA_INT, 0, committed);
     backend.bindings.check(
         backend.bindings.batchSet(
-            kernels.stream(),
-            handle(),
-            count,
-            tokenRows,
-            sequenceRows,
-            parentRows,
-            1,
-            base,
-            table));
+            kernels.stream(), batch, count, tokenRows, sequenceRows, parentRows, 1, base, table));
     rows = count;
+    largestPage = largest;
+  }
+
+  /** Refuses a layer that has not all pages of the rows' table. */
+  void requirePages(KvLayer layer) {
+    if (largestPage >= layer.pages()) {
+      throw new IllegalArgumentException(
+          "page table: page %d of a cache of %d pages".formatted(largestPage, layer.pages()));
+    }
   }
 
   MemorySegment handle() {

@@ -56,9 +56,6 @@ public final class Kernels implements AutoCloseable {
    * @param source the rows in the file's layout, in native memory
    */
   public void pack(PackedWeight weight, long offset, long rows, MemorySegment source) {
-    if (!source.isNative()) {
-      throw new IllegalArgumentException("the source of a weight must be native memory");
-    }
     bindings.check(
         bindings.pack(
             stream(),
@@ -67,7 +64,7 @@ public final class Kernels implements AutoCloseable {
             weight.k(),
             offset,
             rows,
-            source,
+            requireNative(source),
             source.byteSize(),
             weight.address()));
   }
@@ -138,6 +135,9 @@ public final class Kernels implements AutoCloseable {
   public void rmsnorm(Matrix x, long groups, DeviceBuffer weight, float eps, Matrix y) {
     requireShape("rmsnorm: columns", y.cols(), x.cols());
     requireShape("rmsnorm: rows", y.rows(), x.rows());
+    if (groups < 1) {
+      throw new IllegalArgumentException("rmsnorm: " + groups + " groups");
+    }
     long n = x.cols() / groups;
     requireShape("rmsnorm: groups", n * groups, x.cols());
     bindings.check(
@@ -163,6 +163,7 @@ public final class Kernels implements AutoCloseable {
     requireRows(batch, x);
     requireShape("rope: table", table.cols(), headDim);
     requireShape("rope: table", table.ld(), headDim);
+    requireShape("rope: columns of whole heads", x.cols() / headDim * headDim, x.cols());
     bindings.check(
         bindings.rope(
             stream(),
@@ -179,6 +180,7 @@ public final class Kernels implements AutoCloseable {
   public void kvAppend(Batch batch, KvLayer layer, Matrix k, Matrix v) {
     requireRows(batch, k);
     requireRows(batch, v);
+    batch.requirePages(layer);
     requireShape("kvAppend: keys", k.cols(), (long) layer.kvHeads() * layer.headDim());
     requireShape("kvAppend: values", v.cols(), k.cols());
     bindings.check(
@@ -205,6 +207,17 @@ public final class Kernels implements AutoCloseable {
    */
   public void kvGather(
       KvLayer layer, int layers, long layerBytes, int[] pages, int count, int[] from, int[] to) {
+    if (count > from.length || count > to.length) {
+      throw new IllegalArgumentException(
+          "kvGather: %d slots, from %d to %d".formatted(count, from.length, to.length));
+    }
+    for (int page : pages) {
+      if (page < 0 || page >= layer.pages()) {
+        throw new IllegalArgumentException(
+            "page table: page %d of a cache of %d pages".formatted(page, layer.pages()));
+      }
+    }
+    requireLayers(layer, layers, layerBytes);
     try (Arena step = Arena.ofConfined()) {
       MemorySegment table = step.allocateFrom(JAVA_INT, pages);
       bindings.check(
@@ -228,6 +241,7 @@ public final class Kernels implements AutoCloseable {
   public void attention(Batch batch, KvLayer layer, int heads, float scale, Matrix q, Matrix out) {
     requireRows(batch, q);
     requireRows(batch, out);
+    batch.requirePages(layer);
     requireShape("attention: queries", q.cols(), (long) heads * layer.headDim());
     requireShape("attention: outputs", out.cols(), q.cols());
     bindings.check(
@@ -355,6 +369,9 @@ public final class Kernels implements AutoCloseable {
 
   /** Copies the start of a buffer to native host memory, and waits for it. */
   public void download(DeviceBuffer from, MemorySegment host) {
+    if (host.isReadOnly()) {
+      throw new IllegalArgumentException("host memory must be writable");
+    }
     bindings.check(
         bindings.copyToHost(
             stream(), requireNative(host), from.range(0, host.byteSize()), host.byteSize()));
@@ -391,14 +408,26 @@ public final class Kernels implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the stream is closed");
     }
+    backend.context(); // refuses a backend that is closed
     return stream;
   }
 
   private static MemorySegment requireNative(MemorySegment host) {
     if (!host.isNative()) {
-      throw new IllegalArgumentException("host memory must be native");
+      throw new IllegalArgumentException("host memory must be native memory");
+    }
+    if (!host.scope().isAlive()) {
+      throw new IllegalStateException("the host memory is closed");
     }
     return host;
+  }
+
+  /** Refuses layers that do not all lie in the buffer. */
+  private static void requireLayers(KvLayer first, int layers, long layerBytes) {
+    long last = Math.addExact(first.offset(), Math.multiplyExact(layers - 1L, layerBytes));
+    new KvLayer(
+            first.buffer(), last, first.dtype(), first.pages(), first.kvHeads(), first.headDim())
+        .address();
   }
 
   private static void requireRows(Batch batch, Matrix matrix) {

@@ -1,16 +1,33 @@
 package dev.jangle.text;
 
+import dev.jangle.text.JinjaNode.Statement;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * A model's chat template: Jinja, with the settings and functions of Hugging Face transformers
  * ({@code trim_blocks}, {@code lstrip_blocks}, {@code raise_exception}, {@code strftime_now},
- * {@code tojson}). Immutable and thread-safe.
+ * {@code tojson}). What Jangle does not support is refused with its name and line. A template is
+ * not trusted: it sees nothing but the conversation, and what it may compute is limited. Immutable
+ * and thread-safe.
  */
-@SuppressWarnings("DoNotCallSuggester")
 public final class ChatTemplate {
-  private ChatTemplate() {}
+  private final String source;
+  private final Map<String, String> variables;
+  private final Supplier<LocalDateTime> now;
+  private final List<Statement> statements;
+
+  private ChatTemplate(String source, Map<String, String> variables, Supplier<LocalDateTime> now) {
+    this.source = source;
+    this.variables = Map.copyOf(variables);
+    this.now = now;
+    this.statements = JinjaParser.parse(source);
+  }
 
   /**
    * Parses a template.
@@ -19,7 +36,13 @@ public final class ChatTemplate {
    * @throws TemplateException if it does not parse, or uses what is not supported
    */
   public static ChatTemplate parse(String source, Map<String, String> variables) {
-    throw new UnsupportedOperationException();
+    return parse(source, variables, LocalDateTime::now);
+  }
+
+  /** The same with a clock for {@code strftime_now}. */
+  static ChatTemplate parse(
+      String source, Map<String, String> variables, Supplier<LocalDateTime> now) {
+    return new ChatTemplate(source, variables, now);
   }
 
   /**
@@ -29,11 +52,24 @@ public final class ChatTemplate {
    * @throws TemplateException if the template fails or refuses the conversation
    */
   public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-    throw new UnsupportedOperationException();
+    Map<String, Object> names = new HashMap<>(JinjaFunctions.all(now));
+    names.put("tools", JinjaValues.NONE);
+    names.put("documents", JinjaValues.NONE);
+    names.putAll(variables);
+    List<Object> list = new ArrayList<>();
+    for (ChatMessage message : messages) {
+      Map<String, Object> map = new LinkedHashMap<>();
+      map.put("role", message.role());
+      map.put("content", message.content());
+      list.add(map);
+    }
+    names.put("messages", list);
+    names.put("add_generation_prompt", addGenerationPrompt);
+    return JinjaRenderer.render(statements, names);
   }
 
   /** The template's own text. */
   public String source() {
-    throw new UnsupportedOperationException();
+    return source;
   }
 }

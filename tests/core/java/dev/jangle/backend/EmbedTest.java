@@ -1,0 +1,43 @@
+package dev.jangle.backend;
+
+import dev.jangle.backend.reference.DequantizeReference;
+import dev.jangle.format.DType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class EmbedTest {
+  private static final int[] VOCABULARIES = {1, 7, 16, 17, 100};
+
+  @ParameterizedTest
+  @MethodSource("dev.jangle.backend.Machine#all")
+  void rowsAreTheTokensWeights(Machine machine) {
+    try (Device device = new Device(machine)) {
+      for (DType dtype : DType.values()) {
+        for (int n : VOCABULARIES) {
+          check(device, dtype, n, 96);
+          if (!dtype.quantized()) {
+            check(device, dtype, n, 1);
+            check(device, dtype, n, 37);
+          }
+        }
+      }
+    }
+  }
+
+  private static void check(Device device, DType dtype, int n, int k) {
+    byte[] file = TestData.encode(dtype, TestData.normals(n + k, n, k));
+    double[][] weight = DequantizeReference.exact(dtype, file, n, k);
+    int[] tokens = TestData.tokens(k, 9, n);
+    float[][] expected = new float[tokens.length][k];
+    for (int i = 0; i < tokens.length; i++) {
+      for (int j = 0; j < k; j++) {
+        // One rounding at most: a product of a half and 8 bits is exact.
+        expected[i][j] = (float) weight[tokens[i]][j];
+      }
+    }
+    Batch batch = device.batch(tokens, Tree.random(n, tokens.length, 0), new int[] {0});
+    Matrix out = device.output(tokens.length, k);
+    device.kernels.embed(batch, device.weight(dtype, n, k, file), out);
+    TestData.assertBits(expected, device.read(out), dtype + " " + n + " x " + k);
+  }
+}

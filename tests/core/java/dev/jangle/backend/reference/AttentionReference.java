@@ -1,0 +1,60 @@
+package dev.jangle.backend.reference;
+
+/** One head's softmax(q k^T * scale) v over the keys that the row may see. */
+public final class AttentionReference {
+  private AttentionReference() {}
+
+  /** Over keys and values [count][headDim]. */
+  public static double[] exact(float[] q, float[][] keys, float[][] values, float scale) {
+    double[] weights = new double[keys.length];
+    double most = Double.NEGATIVE_INFINITY;
+    for (int j = 0; j < keys.length; j++) {
+      double score = 0;
+      for (int d = 0; d < q.length; d++) {
+        score += (double) q[d] * keys[j][d];
+      }
+      weights[j] = score * scale;
+      most = Math.max(most, weights[j]);
+    }
+    double total = 0;
+    double[] out = new double[q.length];
+    for (int j = 0; j < keys.length; j++) {
+      double weight = Math.exp(weights[j] - most);
+      total += weight;
+      for (int d = 0; d < q.length; d++) {
+        out[d] += weight * values[j][d];
+      }
+    }
+    for (int d = 0; d < q.length; d++) {
+      out[d] /= total;
+    }
+    return out;
+  }
+
+  /** The same in float32. */
+  public static float[] naive(float[] q, float[][] keys, float[][] values, float scale) {
+    float[] weights = new float[keys.length];
+    float most = Float.NEGATIVE_INFINITY;
+    for (int j = 0; j < keys.length; j++) {
+      float score = 0;
+      for (int d = 0; d < q.length; d++) {
+        score += q[d] * keys[j][d];
+      }
+      weights[j] = score * scale;
+      most = Math.max(most, weights[j]);
+    }
+    float total = 0;
+    float[] out = new float[q.length];
+    for (int j = 0; j < keys.length; j++) {
+      float weight = (float) Math.exp(weights[j] - most);
+      total += weight;
+      for (int d = 0; d < q.length; d++) {
+        out[d] += weight * values[j][d];
+      }
+    }
+    for (int d = 0; d < q.length; d++) {
+      out[d] /= total;
+    }
+    return out;
+  }
+}

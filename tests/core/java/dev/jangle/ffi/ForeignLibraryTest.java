@@ -1,0 +1,91 @@
+package dev.jangle.ffi;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Libraries that are not of this build: made here by the C compiler, where there is one. */
+class ForeignLibraryTest {
+  @TempDir Path folder;
+
+  @BeforeEach
+  void findCompiler() throws InterruptedException {
+    boolean found = false;
+    try {
+      found = run("cc", "--version") == 0;
+    } catch (IOException e) {
+      System.out.println("skipped: no C compiler, so no foreign library can be made: " + e);
+    }
+    Assumptions.assumeTrue(found, "no C compiler (cc)");
+  }
+
+  private static int run(String... command) throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    assertTrue(process.waitFor(60, TimeUnit.SECONDS), "cc does not end");
+    return process.exitValue();
+  }
+
+  /** A library whose functions do nothing, but for one that is left out. */
+  private String compile(int version, String without) throws IOException, InterruptedException {
+    StringBuilder source = new StringBuilder();
+    for (String name : Bindings.DESCRIPTORS.keySet()) {
+      if (!name.equals(without)) {
+        int value = name.equals("jg_abi_version") ? version : 0;
+        source.append("int ").append(name).append("() { return ").append(value).append("; }\n");
+      }
+    }
+    Path c = Files.writeString(folder.resolve("foreign.c"), source);
+    String library = folder.resolve("foreign.so").toString();
+    assertEquals(0, run("cc", "-shared", "-fPIC", "-o", library, c.toString()));
+    return library;
+  }
+
+  private static String refusal(String library) throws Exception {
+    return LibraryFileTest.withProperties(
+        () -> assertThrows(UnsatisfiedLinkError.class, () -> Bindings.load("foreign")),
+        "jangle.library.foreign",
+        library);
+  }
+
+  @Test
+  void anotherVersionIsRefused() throws Exception {
+    String library = compile(Bindings.VERSION + 41, null);
+    String message = refusal(library);
+    assertTrue(message.contains(library), message);
+    assertTrue(message.contains("version " + (Bindings.VERSION + 41)), message);
+    assertTrue(message.contains("needs " + Bindings.VERSION), message);
+  }
+
+  @Test
+  void aLibraryWithoutAFunctionIsRefused() throws Exception {
+    String library = compile(Bindings.VERSION, "jg_attention");
+    String message = refusal(library);
+    assertTrue(message.contains(library), message);
+    assertTrue(message.contains("jg_attention"), message);
+  }
+
+  @Test
+  void theRightVersionIsTaken() throws Exception {
+    String library = compile(Bindings.VERSION, null);
+    String before = System.setProperty("jangle.library.foreign", library);
+    try {
+      assertEquals(Bindings.VERSION, Bindings.load("foreign").abiVersion());
+    } finally {
+      assertEquals(null, before);
+      System.clearProperty("jangle.library.foreign");
+    }
+  }
+}
