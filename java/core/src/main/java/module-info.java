@@ -2,4 +2,12 @@
 module dev.jangle {
   requires com.fasterxml.jackson.databind;
   requires ai.djl.tokenizers;
+
+  exports dev.jangle;
+  exports dev.jangle.backend;
+  exports dev.jangle.cache;
+  exports dev.jangle.decode;
+  exports dev.jangle.format;
+  exports dev.jangle.model;
+  exports dev.jangle.text;
 }

@@ -18,6 +18,7 @@ import java.util.Map;
  * @param acceptedPerDepth of these, how many the model confirmed
  * @param acceptedBySource confirmed drafts by who guessed them
  */
+@SuppressWarnings("ArrayRecordComponent") // copied on the way in and out
 public record Statistics(
     int promptTokens,
     int cachedTokens,

@@ -46,7 +46,7 @@ public final class KvPool {
     buffer = backend.allocate(needed);
     layers = new KvLayer[config.layers()];
     for (int i = 0; i < layers.length; i++) {
-      layers[i] = new KvLayer(buffer, i * pages * pageBytes, dtype, pages, kvHeads, headDim);
+      layers[i] = new KvLayer(buffer, (long) i * pages * pageBytes, dtype, pages, kvHeads, headDim);
     }
     references = new int[pages];
     for (int page = 0; page < pages; page++) {

@@ -11,6 +11,7 @@ package dev.jangle.decode;
  * @param topValues their logits
  * @param topK tokens per node in topIds
  */
+@SuppressWarnings("ArrayRecordComponent") // buffers of the decoder, not values
 record StepOutcome(
     TokenTree tree,
     int[] next,

@@ -11,6 +11,7 @@ import dev.jangle.backend.PackedWeight;
  * @param head [vocab][hidden]; the embedding's own weight where they are tied
  * @param ropeTable [positions][headDim]: cosines, then sines
  */
+@SuppressWarnings("ArrayRecordComponent") // never handed out
 record Weights(
     PackedWeight embedding,
     Layer[] layers,

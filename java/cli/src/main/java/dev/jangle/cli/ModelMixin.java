@@ -1,0 +1,93 @@
+package dev.jangle.cli;
+
+import dev.jangle.Model;
+import dev.jangle.ModelOptions;
+import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Tier;
+import dev.jangle.cli.pull.ModelStore;
+import dev.jangle.cli.term.Progress;
+import dev.jangle.cli.term.Terminal;
+import dev.jangle.format.DType;
+import java.io.IOException;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options that say which model runs, and where. */
+final class ModelMixin {
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      required = true,
+      description = "A .gguf file, a Hugging Face folder, or the name of a pulled model.")
+  private String name;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "auto|cpu|cuda",
+      description = "Where to compute (default: auto, the GPU where there is one).")
+  private BackendKind backend = BackendKind.AUTO;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads on the CPU (default: 0, one per processor).")
+  private int threads;
+
+  @Option(
+      names = "--tier",
+      paramLabel = "TIER",
+      description =
+          "A lower instruction-set tier by force: scalar, avx2, avx512 or avx512bf16"
+              + " (default: the best).")
+  private Tier tier;
+
+  @Option(
+      names = "--context",
+      paramLabel = "TOKENS",
+      description =
+          "Room for prompt and answer together (default: 0, the smaller of the model's and 4096).")
+  private int context;
+
+  @Option(
+      names = "--kv",
+      paramLabel = "f16|f32",
+      description = "Format of the KV cache (default: f16).")
+  private DType kv = DType.F16;
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  /** What the user called the model. */
+  String name() {
+    return name;
+  }
+
+  Path path(Terminal terminal) throws IOException {
+    return new ModelStore(terminal).resolve(name);
+  }
+
+  /** Opens the model, showing how far its loading is. */
+  Model open(Terminal terminal) throws IOException {
+    ModelOptions options = options();
+    try (Progress progress = new Progress(terminal, "loading " + name, Progress.Unit.BYTES)) {
+      return Model.open(path(terminal), options.withProgress(progress::update));
+    }
+  }
+
+  private ModelOptions options() {
+    try {
+      ModelOptions options =
+          ModelOptions.defaults()
+              .withBackend(backend)
+              .withThreads(threads)
+              .withContextLength(context)
+              .withKvFormat(kv);
+      return tier == null ? options : options.withTier(tier);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+}

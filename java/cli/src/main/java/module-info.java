@@ -1,0 +1,12 @@
+/** Jangle's command line. */
+module dev.jangle.cli {
+  requires dev.jangle;
+  requires info.picocli;
+  requires com.fasterxml.jackson.databind;
+  requires java.net.http;
+  requires jdk.unsupported; // sun.misc.Signal, for Ctrl-C
+  requires me.tongfei.progressbar;
+
+  opens dev.jangle.cli to
+      info.picocli;
+}
