@@ -143,8 +143,7 @@ final class BenchCommand implements Callable<Integer> {
       if (measurements.isEmpty()) {
         throw new Failure("no question fits the context of " + opened.contextLength() + " tokens");
       }
-      return new BenchReport(
-          setup(opened), measurements, benchmark.skipped().size(), stepTimes);
+      return new BenchReport(setup(opened), measurements, benchmark.skipped().size(), stepTimes);
     }
   }
 

@@ -91,7 +91,8 @@ final class ChatCommand implements Callable<Integer> {
             return;
           }
           case "/help" ->
-              terminal.note("/reset forgets the conversation, /stats tells of the last answer, /exit ends");
+              terminal.note(
+                  "/reset forgets the conversation, /stats tells of the last answer, /exit ends");
           case "/reset" -> {
             session.close();
             session = opened.openSession();

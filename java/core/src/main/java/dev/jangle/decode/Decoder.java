@@ -20,7 +20,7 @@ import java.util.function.BooleanSupplier;
  * + (accepted drafts) tokens; with the root alone it is plain decoding.
  *
  * <p>After every call the cache holds exactly the first {@code cache.length()} tokens of {@link
- * #token(int)}. One thread at a time.
+ * #tokens(int)}. One thread at a time.
  */
 public final class Decoder {
   private final Transformer transformer;
@@ -211,6 +211,8 @@ public final class Decoder {
   }
 
   /**
+   * What the generation took.
+   *
    * @param kept tokens of the output that were kept
    * @param firstTokenNanos from the call to the first token
    */

@@ -71,7 +71,7 @@ final class StepCostMeter {
   private double fastest(int rows) {
     double best = Double.MAX_VALUE;
     for (int i = 0; i < REPETITIONS; i++) {
-      best = Math.min(best, step(rows));
+      best = Math.min(best, (double) step(rows));
     }
     return best;
   }

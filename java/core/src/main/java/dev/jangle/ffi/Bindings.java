@@ -254,7 +254,7 @@ public final class Bindings {
   private final MemorySegment swiglu;
   private final MemorySegment residual;
   private final MemorySegment argmax;
-  private final MemorySegment topk;
+  private final MemorySegment topkFunction;
   private final MemorySegment sampleScratchBytes;
   private final MemorySegment sample;
 
@@ -298,7 +298,7 @@ public final class Bindings {
     swiglu = symbol(symbols, "jg_swiglu", library);
     residual = symbol(symbols, "jg_residual", library);
     argmax = symbol(symbols, "jg_argmax", library);
-    topk = symbol(symbols, "jg_topk", library);
+    topkFunction = symbol(symbols, "jg_topk", library);
     sampleScratchBytes = symbol(symbols, "jg_sample_scratch_bytes", library);
     sample = symbol(symbols, "jg_sample", library);
   }
@@ -854,7 +854,8 @@ public final class Bindings {
       MemorySegment ids,
       MemorySegment values) {
     try {
-      return (int) TOPK.invokeExact(topk, stream, rows, n, k, logits, ldlogits, ids, values);
+      return (int)
+          TOPK.invokeExact(topkFunction, stream, rows, n, k, logits, ldlogits, ids, values);
     } catch (Throwable e) {
       throw unexpected(e);
     }

@@ -40,7 +40,7 @@ public final class Transformer implements AutoCloseable {
   public static Transformer load(
       Checkpoint checkpoint, Backend backend, int positions, LoadProgress progress) {
     try (Kernels kernels = backend.newKernels()) {
-      Weights weights = new WeightLoader(checkpoint, backend, kernels, progress).load(positions);
+      Weights weights = new WeightLoader(checkpoint, kernels, progress).load(positions);
       return new Transformer(backend, checkpoint.config(), weights, positions);
     }
   }

@@ -1,7 +1,6 @@
 package dev.jangle.model;
 
 import dev.jangle.LoadProgress;
-import dev.jangle.backend.Backend;
 import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Matrix;
@@ -29,17 +28,15 @@ final class WeightLoader {
 
   private final Checkpoint checkpoint;
   private final ModelConfig config;
-  private final Backend backend;
   private final Kernels kernels;
   private final LoadProgress progress;
   private final ArrayDeque<AutoCloseable> taken = new ArrayDeque<>();
   private final long totalBytes;
   private long doneBytes;
 
-  WeightLoader(Checkpoint checkpoint, Backend backend, Kernels kernels, LoadProgress progress) {
+  WeightLoader(Checkpoint checkpoint, Kernels kernels, LoadProgress progress) {
     this.checkpoint = checkpoint;
     this.config = checkpoint.config();
-    this.backend = backend;
     this.kernels = kernels;
     this.progress = progress;
     this.totalBytes = checkpoint.weightBytes();

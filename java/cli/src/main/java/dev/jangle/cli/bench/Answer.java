@@ -66,16 +66,7 @@ public record Answer(
       statistics.acceptedBySource().forEach((kind, n) -> bySource.merge(kind, n, Long::sum));
     }
     return new Answer(
-        tokens,
-        results.size(),
-        prompt,
-        prefill,
-        decode,
-        steps,
-        nodes,
-        drafted,
-        accepted,
-        bySource);
+        tokens, results.size(), prompt, prefill, decode, steps, nodes, drafted, accepted, bySource);
   }
 
   /** Element by element; the shorter list counts as if it went on with zeros. */
@@ -106,10 +97,7 @@ public record Answer(
       return 0;
     }
     long distinct =
-        IntStream.range(0, all)
-            .mapToObj(i -> tokens.subList(i, i + 3))
-            .distinct()
-            .count();
+        IntStream.range(0, all).mapToObj(i -> tokens.subList(i, i + 3)).distinct().count();
     return 1 - (double) distinct / all;
   }
 }

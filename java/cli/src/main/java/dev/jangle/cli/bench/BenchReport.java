@@ -86,9 +86,7 @@ public record BenchReport(
       if (kind != DraftKind.NONE) {
         sums.put(
             kind,
-            measurements.stream()
-                .mapToLong(m -> m.fast().bySource().getOrDefault(kind, 0L))
-                .sum());
+            measurements.stream().mapToLong(m -> m.fast().bySource().getOrDefault(kind, 0L)).sum());
       }
     }
     return sums;

@@ -14,14 +14,7 @@ public record Question(String id, String category, List<String> turns) {
   /** MT-Bench's categories, which Spec-Bench reports as one task. */
   private static final Set<String> CHAT =
       Set.of(
-          "writing",
-          "roleplay",
-          "reasoning",
-          "math",
-          "coding",
-          "extraction",
-          "stem",
-          "humanities");
+          "writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities");
 
   public Question {
     turns = List.copyOf(turns);

@@ -51,8 +51,7 @@ record Summary(
   }
 
   /** Questions without a figure are left out: an answer of one token has no speed. */
-  private static double mean(
-      List<Measurement> measurements, ToDoubleFunction<Measurement> figure) {
+  private static double mean(List<Measurement> measurements, ToDoubleFunction<Measurement> figure) {
     return measurements.stream()
         .mapToDouble(figure)
         .filter(Double::isFinite)

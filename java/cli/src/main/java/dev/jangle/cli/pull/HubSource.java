@@ -117,8 +117,7 @@ final class HubSource implements ModelSource {
 
   private URI listingAddress() {
     String revision = name.revision().replace("/", "%2F");
-    return address(
-        "/api/models/" + name.repository() + "/revision/" + revision + "?blobs=true");
+    return address("/api/models/" + name.repository() + "/revision/" + revision + "?blobs=true");
   }
 
   private URI address(String path) {

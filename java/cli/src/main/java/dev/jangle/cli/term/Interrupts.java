@@ -5,8 +5,8 @@ import java.lang.reflect.Proxy;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Ctrl-C. By itself it ends the program with code 130 and leaves the terminal as it should be; while
- * a {@link Scope} is open, the first one runs the scope's action instead.
+ * Ctrl-C. By itself it ends the program with code 130 and leaves the terminal as it should be;
+ * while a {@link Scope} is open, the first one runs the scope's action instead.
  */
 public final class Interrupts {
   /** Exit code of an interrupted program: 128 + SIGINT. */
