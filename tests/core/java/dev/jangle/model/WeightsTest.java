@@ -104,9 +104,7 @@ class WeightsTest {
     try (Checkpoint checkpoint = Checkpoint.open(Fixture.of(model).checkpoint());
         Kernels kernels = backend.newKernels()) {
       int[] updates = {0};
-      new WeightLoader(checkpoint, backend, kernels, (done, total) -> updates[0]++)
-          .load(64)
-          .close();
+      new WeightLoader(checkpoint, kernels, (done, total) -> updates[0]++).load(64).close();
       assertTrue(updates[0] > 10, updates[0] + " updates");
       for (int stop = 1; stop <= updates[0]; stop++) {
         int[] left = {stop};
@@ -116,7 +114,7 @@ class WeightsTest {
                 throw new Stop();
               }
             };
-        WeightLoader loader = new WeightLoader(checkpoint, backend, kernels, progress);
+        WeightLoader loader = new WeightLoader(checkpoint, kernels, progress);
         assertThrows(Stop.class, () -> loader.load(64));
         for (AutoCloseable resource : taken(loader)) {
           assertTrue(BufferProbe.isClosed(resource), "left open at update " + stop);
@@ -137,7 +135,7 @@ class WeightsTest {
             last[0] = done;
             last[1] = total;
           };
-      WeightLoader loader = new WeightLoader(checkpoint, backend, kernels, progress);
+      WeightLoader loader = new WeightLoader(checkpoint, kernels, progress);
       Weights weights = loader.load(64);
       assertEquals(checkpoint.weightBytes(), last[1]);
       assertEquals(last[1], last[0], "all bytes were read");
