@@ -2,6 +2,7 @@
 module dev.jangle {
   requires com.fasterxml.jackson.databind;
   requires ai.djl.tokenizers;
+  requires org.slf4j; // ai.djl.tokenizers has no descriptor that says so
 
   exports dev.jangle;
   exports dev.jangle.backend;

@@ -11,6 +11,7 @@ import dev.jangle.format.FormatException;
 import dev.jangle.text.TemplateException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -57,7 +58,7 @@ final class ErrorReport
     }
     terminal.note("jangle: " + oneLine(message(e)));
     if (stackTrace || terminal.variable("JANGLE_DEBUG") != null) {
-      PrintWriter writer = new PrintWriter(terminal.err(), true);
+      PrintWriter writer = new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8);
       e.printStackTrace(writer);
     }
     return FAILURE;

@@ -1,5 +1,7 @@
 package dev.jangle.cli;
 
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
 import dev.jangle.cli.term.Amounts;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
@@ -81,7 +83,9 @@ final class ModelDescription {
     }
   }
 
-  private static void add(StringBuilder text, String name, String format, Object... values) {
+  @FormatMethod
+  private static void add(
+      StringBuilder text, String name, @FormatString String format, Object... values) {
     text.append(InfoCommand.line(name, String.format(Locale.ROOT, format, values)));
   }
 }

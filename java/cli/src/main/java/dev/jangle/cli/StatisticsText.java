@@ -1,5 +1,7 @@
 package dev.jangle.cli;
 
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
 import dev.jangle.DraftKind;
 import dev.jangle.Statistics;
 import dev.jangle.cli.term.Amounts;
@@ -49,7 +51,9 @@ final class StatisticsText {
     return Amounts.count(s.acceptedBySource().getOrDefault(kind, 0L));
   }
 
-  private static void line(StringBuilder text, String name, String format, Object... values) {
+  @FormatMethod
+  private static void line(
+      StringBuilder text, String name, @FormatString String format, Object... values) {
     text.append(String.format(Locale.ROOT, "%-7s ", name));
     text.append(String.format(Locale.ROOT, format, values)).append('\n');
   }

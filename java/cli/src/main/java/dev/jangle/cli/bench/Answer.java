@@ -80,7 +80,7 @@ public record Answer(
 
   /** Tokens per second of decoding; NaN where no token was decoded after the first of a turn. */
   double tokensPerSecond() {
-    long decoded = tokens.size() - turns;
+    int decoded = tokens.size() - turns;
     return decoded > 0 && decodeNanos > 0 ? decoded * 1e9 / decodeNanos : Double.NaN;
   }
 

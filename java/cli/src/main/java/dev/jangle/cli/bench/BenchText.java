@@ -1,5 +1,7 @@
 package dev.jangle.cli.bench;
 
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
 import dev.jangle.cli.term.Amounts;
 import dev.jangle.cli.term.Table;
 import java.util.List;
@@ -112,7 +114,8 @@ public final class BenchText {
     return Amounts.decimal(value, decimals);
   }
 
-  private static void line(StringBuilder text, String format, Object... values) {
+  @FormatMethod
+  private static void line(StringBuilder text, @FormatString String format, Object... values) {
     text.append(String.format(Locale.ROOT, format, values)).append('\n');
   }
 }

@@ -28,6 +28,8 @@ public final class Benchmark {
   }
 
   /**
+   * Measures all questions.
+   *
    * @param progress told the number of questions that are done
    */
   public List<Measurement> run(List<Question> questions, IntConsumer progress) {

@@ -33,6 +33,8 @@ public final class QuestionFile {
   }
 
   /**
+   * The questions of a file.
+   *
    * @throws Failure naming the file and the line that is wrong
    */
   public static List<Question> read(Path file) throws IOException {

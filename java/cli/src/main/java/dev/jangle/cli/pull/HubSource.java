@@ -53,7 +53,8 @@ final class HubSource implements ModelSource {
       throws IOException, InterruptedException {
     try (Progress progress = new Progress(terminal, "pulling " + name, Progress.Unit.BYTES)) {
       long before = 0;
-      for (HubFile file : files.stream().sorted(Comparator.comparing(HubFile::bytes)).toList()) {
+      for (HubFile file :
+          files.stream().sorted(Comparator.comparingLong(HubFile::bytes)).toList()) {
         Path target = folder.resolve(file.name());
         long done = before;
         if (!Files.exists(target)) {

@@ -32,6 +32,8 @@ public final class ModelPuller {
   }
 
   /**
+   * Pulls a model, or finds it pulled.
+   *
    * @return the model's file or folder
    * @throws Failure where it cannot be had, with what to do
    */

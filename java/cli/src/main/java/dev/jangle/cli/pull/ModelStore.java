@@ -67,7 +67,7 @@ public final class ModelStore {
    */
   public Path resolve(String model) throws IOException {
     Path path = Path.of(model);
-    if (model.endsWith(".gguf") && Files.exists(path)
+    if ((model.endsWith(".gguf") && Files.exists(path))
         || Files.isRegularFile(path.resolve("config.json"))) {
       return path;
     }
