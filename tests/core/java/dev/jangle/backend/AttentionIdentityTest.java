@@ -10,16 +10,21 @@ import org.junit.jupiter.params.provider.MethodSource;
  * time gives. Slots that the row must not read hold NaN.
  */
 class AttentionIdentityTest {
-  private static final int[][] SHAPES = {{6, 2, 16}, {3, 1, 64}, {4, 4, 10}};
+  /** Query heads, key heads, width of a head: 3, 1, 2 and 5 query heads to a key head. */
+  private static final int[][] SHAPES = {
+    {6, 2, 16}, {3, 1, 64}, {4, 4, 42}, {4, 2, 24}, {5, 1, 80}
+  };
+
   private static final int[] COMMITTED = {0, 1, 63, 64, 100};
 
   @ParameterizedTest
   @MethodSource("dev.jangle.backend.Machine#tiers")
   void aTreeIsItsPathsOneByOne(Tier tier) {
     for (DType dtype : new DType[] {DType.F32, DType.F16}) {
-      for (int rows : BitIdentityTest.ROWS) {
-        int[] shape = SHAPES[rows % SHAPES.length];
-        int committed = COMMITTED[rows % COMMITTED.length];
+      for (int i = 0; i < BitIdentityTest.ROWS.length * SHAPES.length; i++) {
+        int rows = BitIdentityTest.ROWS[i / SHAPES.length];
+        int[] shape = SHAPES[i % SHAPES.length];
+        int committed = COMMITTED[(rows + i) % COMMITTED.length];
         AttentionInputs in =
             AttentionInputs.normal(
                 rows, Tree.random(rows, rows, committed), shape[0], shape[1], shape[2]);

@@ -1,7 +1,12 @@
 package dev.jangle.backend;
 
+import static org.junit.jupiter.api.Assertions.fail;
+
 import dev.jangle.backend.reference.DequantizeReference;
 import dev.jangle.format.DType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -39,5 +44,39 @@ class EmbedTest {
     Matrix out = device.output(tokens.length, k);
     device.kernels.embed(batch, device.weight(dtype, n, k, file), out);
     TestData.assertBits(expected, device.read(out), dtype + " " + n + " x " + k);
+  }
+
+  /** All 65,536 values of 16 bits: subnormal numbers, infinities and NaN are kept, too. */
+  @ParameterizedTest
+  @MethodSource("dev.jangle.backend.Machine#all")
+  void everyValueOf16BitsIsExact(Machine machine) {
+    int n = 1024;
+    int k = 64;
+    ByteBuffer file = ByteBuffer.allocate(2 * n * k).order(ByteOrder.LITTLE_ENDIAN);
+    for (int value = 0; value < n * k; value++) {
+      file.putShort((short) value);
+    }
+    Tree tree = Tree.chain(n, 0);
+    try (Device device = new Device(machine)) {
+      for (DType dtype : new DType[] {DType.F16, DType.BF16}) {
+        double[][] weight = DequantizeReference.exact(dtype, file.array(), n, k);
+        Batch batch = device.batch(IntStream.range(0, n).toArray(), tree, new int[tree.pages()]);
+        Matrix out = device.output(n, k);
+        device.kernels.embed(batch, device.weight(dtype, n, k, file.array()), out);
+        float[][] found = device.read(out);
+        for (int i = 0; i < n; i++) {
+          for (int j = 0; j < k; j++) {
+            float expected = (float) weight[i][j];
+            boolean same =
+                Float.isNaN(expected)
+                    ? Float.isNaN(found[i][j])
+                    : Float.floatToRawIntBits(expected) == Float.floatToRawIntBits(found[i][j]);
+            if (!same) {
+              fail("%s %04x: %s, expected %s".formatted(dtype, i * k + j, found[i][j], expected));
+            }
+          }
+        }
+      }
+    }
   }
 }

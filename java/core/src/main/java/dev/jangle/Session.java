@@ -83,7 +83,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** As {@link #send}, token by token; close it, or read it to its end, before the next message. */
+  /** As {@link #send}, token by token; close it before the next message. */
   public TokenStream stream(String message, GenerationOptions options) {
     return stream(message, options, () -> {});
   }

@@ -4,6 +4,8 @@ import java.util.List;
 
 /**
  * Finds the first stop string in streamed text, and holds back what may be the beginning of one.
+ * The first is the one that is complete first, of several that end together the longest; so it does
+ * not matter how the text comes in pieces.
  */
 final class StopStrings {
   private final List<String> stops;
@@ -20,17 +22,20 @@ final class StopStrings {
       return "";
     }
     String all = held + text;
-    int end = -1;
+    int start = -1;
+    int end = Integer.MAX_VALUE;
     for (String stop : stops) {
       int at = all.indexOf(stop);
-      if (at >= 0 && (end < 0 || at < end)) {
-        end = at;
+      int after = at + stop.length();
+      if (at >= 0 && (after < end || (after == end && at < start))) {
+        start = at;
+        end = after;
       }
     }
-    if (end >= 0) {
+    if (start >= 0) {
       found = true;
       held = "";
-      return all.substring(0, end);
+      return all.substring(0, start);
     }
     int keep = longestBeginning(all);
     held = all.substring(all.length() - keep);

@@ -57,6 +57,7 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
   }
 
   private void advance() {
+    ended = true; // and stays so where the pass fails: there is nothing to go on from
     if (cancelled) {
       decoder.stop(StopReason.CANCELLED);
     } else if (!begun) {
@@ -66,9 +67,10 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
       take(0);
     } else {
       decoder.step();
-      take(step++);
+      take(++step);
     }
-    if (decoder.stopReason() != null) {
+    ended = decoder.stopReason() != null;
+    if (ended) {
       end();
     }
   }
@@ -106,7 +108,6 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
   }
 
   private void end() {
-    ended = true;
     String rest = stops.found() ? "" : stops.push(text.flush()) + stops.flush();
     whole.append(rest);
     if (held != null) {
@@ -121,7 +122,10 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
             decoder.statistics(tokens.size(), firstTokenNanos));
   }
 
-  /** Ends the answer after the forward pass that is running; {@link #hasNext} is then false. */
+  /**
+   * Ends the answer after the forward pass that is running; when its tokens are read, {@link
+   * #hasNext} is false.
+   */
   public void cancel() {
     cancelled = true;
   }
@@ -132,8 +136,8 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
    * @throws IllegalStateException before the last event was read
    */
   public GenerationResult result() {
-    if (result == null) {
-      throw new IllegalStateException("the answer has not ended; read all events first");
+    if (result == null || !ready.isEmpty()) {
+      throw new IllegalStateException("the answer was not read to its end; read all events first");
     }
     return result;
   }
@@ -145,7 +149,7 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      onClose.accept(result);
+      onClose.accept(ready.isEmpty() ? result : null);
     }
   }
 }

@@ -22,6 +22,9 @@ final class AutoPlanner implements TreePlanner {
   /** A tail is tried once in so many steps while Jacobi drafts do not pay. */
   private static final int TRIAL = 64;
 
+  /** Rows of a trial step, so that a tree which was measured too dear does not stay so. */
+  private static final int TRIAL_ROWS = 3;
+
   private final StepCosts costs;
   private final TokenHistory history;
   private final AcceptanceModel acceptance = new AcceptanceModel();
@@ -78,6 +81,9 @@ final class AutoPlanner implements TreePlanner {
       expand(tree, node, maxDepth);
     }
     int rows = bestRows(tree.size());
+    if (rows == 1 && steps % TRIAL == TRIAL / 2) {
+      rows = Math.min(tree.size(), TRIAL_ROWS);
+    }
     tree.cut(rows);
     addTail(tree, maxDepth, expected[rows]);
     steps++;
@@ -156,6 +162,11 @@ final class AutoPlanner implements TreePlanner {
       }
     }
     return best;
+  }
+
+  @Override
+  public void timed(int rows, int positions, long nanos) {
+    costs.observe(rows, positions, nanos);
   }
 
   @Override

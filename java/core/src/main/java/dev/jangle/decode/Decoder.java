@@ -1,5 +1,6 @@
 package dev.jangle.decode;
 
+import dev.jangle.Decoding;
 import dev.jangle.DraftKind;
 import dev.jangle.GenerationOptions;
 import dev.jangle.Statistics;
@@ -12,6 +13,7 @@ import dev.jangle.model.Workspace;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
  * One generation: the prompt's passes, then steps of a tree each. A step runs the root and the
@@ -62,6 +64,29 @@ public final class Decoder {
       Set<Integer> endTokens,
       int[] prompt,
       int contextLength) {
+    this(
+        transformer,
+        work,
+        cache,
+        chooser,
+        options,
+        history -> planner(options.decoding(), history, memory),
+        endTokens,
+        prompt,
+        contextLength);
+  }
+
+  /** With a planner of one's own, made from the history that it will see grow. */
+  Decoder(
+      Transformer transformer,
+      Workspace work,
+      KvCache cache,
+      Chooser chooser,
+      GenerationOptions options,
+      Function<TokenHistory, TreePlanner> planners,
+      Set<Integer> endTokens,
+      int[] prompt,
+      int contextLength) {
     if (prompt.length >= contextLength) {
       throw new ContextFullException(
           ("the prompt has %,d tokens and the context %,d, which leaves no room for an answer:"
@@ -82,12 +107,15 @@ public final class Decoder {
     for (int token : prompt) {
       history.add(token);
     }
-    this.planner =
-        switch (options.decoding()) {
-          case PLAIN -> new PlainPlanner();
-          case PAPER -> new PaperPlanner(history);
-          case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
-        };
+    this.planner = planners.apply(history);
+  }
+
+  private static TreePlanner planner(Decoding decoding, TokenHistory history, DraftMemory memory) {
+    return switch (decoding) {
+      case PLAIN -> new PlainPlanner();
+      case PAPER -> new PaperPlanner(history);
+      case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
+    };
   }
 
   /**
@@ -139,12 +167,7 @@ public final class Decoder {
     Matrix logits = transformer.logits(work, 0, rows);
     chooser.choose(logits, 0, planner.topK(), options);
 
-    int length = 1;
-    path[0] = 0;
-    int last = 0;
-    for (int child; (child = tree.child(last, chooser.next[last])) >= 0; last = child) {
-      path[length++] = child;
-    }
+    int length = tree.walk(chooser.next, path);
     int kept = 0; // nodes of the path that are part of the output, the root included
     while (kept < length && stopReason == null) {
       int node = path[kept++];
@@ -159,7 +182,9 @@ public final class Decoder {
     if (stopReason == null) {
       planner.observe(outcome);
     }
-    decodeNanos += System.nanoTime() - start;
+    long nanos = System.nanoTime() - start;
+    decodeNanos += nanos;
+    planner.timed(rows, cache.length() - kept, nanos);
   }
 
   private void emit(int token, DraftKind source) {

@@ -12,15 +12,16 @@ import dev.jangle.model.Workspace;
 import java.util.Arrays;
 
 /**
- * Measures {@link StepCosts}: whole decoding steps with m rows on an empty cache, the minimum of a
- * few, with more rows until a step costs several times that of one row, which no tree is worth.
+ * Measures {@link StepCosts}: whole decoding steps with m rows on an empty cache. The numbers of
+ * rows take turns, so that a disturbance falls on all of them alike, and the median of the rounds
+ * counts. Numbers of rows stop where a step costs so many times that of one row that no tree is
+ * worth it.
  */
 final class StepCostMeter {
-  private static final int[] ROWS = {
-    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128
-  };
-  private static final int REPETITIONS = 3;
-  private static final double WORTHLESS = 6;
+  private static final int[] ROWS = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128};
+  private static final int MOST_ROUNDS = 7;
+  private static final long ENOUGH_NANOS = 1_500_000_000L;
+  private static final double WORTHLESS = 5;
   private static final int LONG_CONTEXT = 512;
 
   private final Transformer transformer;
@@ -48,12 +49,12 @@ final class StepCostMeter {
 
   private StepCosts measure(int longContext) {
     step(1); // the first pass faults memory in
-    double[] nanos = new double[ROWS.length];
-    int measured = 0;
-    while (measured < ROWS.length && (measured < 4 || nanos[measured - 1] < WORTHLESS * nanos[0])) {
-      nanos[measured] = fastest(ROWS[measured]);
+    int measured = 1;
+    double one = step(1);
+    while (measured < ROWS.length && (measured < 4 || step(ROWS[measured - 1]) < WORTHLESS * one)) {
       measured++;
     }
+    double[] nanos = medians(Arrays.copyOf(ROWS, measured));
     double perRowAndPosition = 0;
     if (longContext >= KvLayer.PAGE) {
       int rows = ROWS[measured - 1];
@@ -62,18 +63,29 @@ final class StepCostMeter {
         cache.reserve(chunk);
         cache.commit(chunk); // zeros: keys and values cost the same time whatever they are
       }
-      perRowAndPosition = (fastest(rows) - nanos[measured - 1]) / ((double) rows * longContext);
+      double[] atLength = medians(new int[] {rows});
+      perRowAndPosition = (atLength[0] - nanos[measured - 1]) / ((double) rows * longContext);
     }
-    return new StepCosts(
-        Arrays.copyOf(ROWS, measured), Arrays.copyOf(nanos, measured), 0, perRowAndPosition);
+    return new StepCosts(Arrays.copyOf(ROWS, measured), nanos, perRowAndPosition);
   }
 
-  private double fastest(int rows) {
-    double best = Double.MAX_VALUE;
-    for (int i = 0; i < REPETITIONS; i++) {
-      best = Math.min(best, (double) step(rows));
+  /** Median time of each number of rows, over rounds in which each has its turn. */
+  private double[] medians(int[] rows) {
+    double[][] times = new double[rows.length][MOST_ROUNDS];
+    long start = System.nanoTime();
+    int rounds = 0;
+    while (rounds < MOST_ROUNDS && (rounds == 0 || System.nanoTime() - start < ENOUGH_NANOS)) {
+      for (int i = 0; i < rows.length; i++) {
+        times[i][rounds] = step(rows[i]);
+      }
+      rounds++;
     }
-    return best;
+    double[] medians = new double[rows.length];
+    for (int i = 0; i < rows.length; i++) {
+      Arrays.sort(times[i], 0, rounds);
+      medians[i] = times[i][rounds / 2];
+    }
+    return medians;
   }
 
   private long step(int rows) {

@@ -52,6 +52,22 @@ final class TokenTree {
     return child;
   }
 
+  /**
+   * Walks from the root to the child whose token is {@code next[node]} while there is one. Only
+   * nodes of the tree take part: where a branch ends, so does the walk.
+   *
+   * @param path filled with the nodes walked, the root first
+   * @return how many they are
+   */
+  int walk(int[] next, int[] path) {
+    int length = 1;
+    path[0] = 0;
+    for (int node = 0; (node = child(node, next[node])) >= 0; ) {
+      path[length++] = node;
+    }
+    return length;
+  }
+
   /** Keeps the first {@code count} nodes. A node's parent is earlier, so what is left is a tree. */
   void cut(int count) {
     size = Math.min(size, count);

@@ -12,6 +12,14 @@ interface TreePlanner {
   /** Learns from a verified step. */
   void observe(StepOutcome outcome);
 
+  /**
+   * Told the time of a step.
+   *
+   * @param rows nodes of its tree
+   * @param positions tokens before it
+   */
+  default void timed(int rows, int positions, long nanos) {}
+
   /** How many of the likeliest tokens per node it wants to see in the outcome; 0 for none. */
   int topK();
 }
