@@ -32,7 +32,10 @@ FORMATS = ("f32", "bf16", "q8_0", "q4_0")
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 GENERATED = 64  # tokens of one plain decoding run
 REPEATS = 3  # of each T(m) within a round
-JANGLE = shlex.quote(f"{ROOT}/jangle") + " bench -m {model} --threads {threads} --json {json}"
+JANGLE = (
+    shlex.quote(f"{ROOT}/jangle")
+    + " bench -m {model} --threads {threads} --questions 3 --max-tokens 64 --json"
+)
 
 
 def run(command: list[str]) -> str:
