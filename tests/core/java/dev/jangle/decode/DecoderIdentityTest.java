@@ -218,7 +218,7 @@ class DecoderIdentityTest {
     return Arrays.stream(parts).flatMapToInt(Arrays::stream).toArray();
   }
 
-  private static void assertSame(DecodeRun.Trace plain, DecodeRun.Trace found, String what) {
+  static void assertSame(DecodeRun.Trace plain, DecodeRun.Trace found, String what) {
     assertArrayEquals(plain.tokens(), found.tokens(), what);
     assertEquals(plain.stopReason(), found.stopReason(), what);
     for (int i = 0; i < plain.tokens().length; i++) {

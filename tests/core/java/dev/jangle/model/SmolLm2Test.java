@@ -6,23 +6,24 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jangle.SmolLm2;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * SmolLM2-135M-Instruct, where it is on this machine: greedy text against transformers, which ran
  * in float32 on the dequantised weights; see tests/fixtures/smollm2/README.md.
+ *
+ * <p>System property {@code jangle.test.continuations} names another file of 20 continuations.
  *
  * <p>Each text is fed in one pass, and each of its 64 next tokens compared with the argmax before
  * it. By the promise this is what greedy decoding does, up to its first other token; two texts are
@@ -42,11 +43,17 @@ class SmolLm2Test {
 
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Continuation(int[] prompt, int[] greedy, double[] gaps) {
+    static int positions(List<Continuation> all) {
+      return all.stream().mapToInt(one -> one.prompt.length + STEPS).max().orElseThrow();
+    }
+
     /** The logits before each of the text's tokens, in one pass. */
     float[][] logits(ModelRun run) {
       int last = prompt.length - 1;
       run.restart();
-      run.append(1, Arrays.copyOf(prompt, last));
+      for (int from = 0; from < last; from += Workspace.MAX_ROWS) {
+        run.append(1, Arrays.copyOfRange(prompt, from, Math.min(from + Workspace.MAX_ROWS, last)));
+      }
       int[] input = new int[STEPS];
       input[0] = prompt[last];
       System.arraycopy(greedy, 0, input, 1, STEPS - 1);
@@ -54,30 +61,14 @@ class SmolLm2Test {
     }
   }
 
-  /** The GGUF file; without one the test is skipped. */
-  private static Path model() throws IOException {
-    String given = System.getProperty("jangle.test.smollm2");
-    Path cache = Path.of(System.getProperty("user.home"), ".cache/jangle/models/smollm2");
-    Path found = given == null ? null : Path.of(given);
-    if (found == null && Files.isDirectory(cache)) {
-      try (Stream<Path> files = Files.list(cache)) {
-        found = files.filter(file -> file.toString().endsWith(".gguf")).findAny().orElse(null);
-      }
-    }
-    if (found == null || !Files.exists(found)) {
-      String what =
-          "SmolLM2 is not at %s: run 'jangle pull smollm2', or set -Djangle.test.smollm2=FILE"
-              .formatted(given == null ? cache + "/*.gguf" : given);
-      System.out.println("skipped: " + what);
-      Assumptions.abort(what);
-    }
-    return found;
-  }
-
   private static List<Continuation> continuations() throws IOException {
+    String given = System.getProperty("jangle.test.continuations");
     Path file =
-        Path.of(
-            System.getProperty("jangle.root"), "tests/core/resources/smollm2/continuations.json");
+        given != null
+            ? Path.of(given)
+            : Path.of(
+                System.getProperty("jangle.root"),
+                "tests/core/resources/smollm2/continuations.json");
     JsonNode all = new ObjectMapper().readTree(file.toFile()).get("continuations");
     assertEquals(20, all.size());
     return Stream.iterate(0, i -> i + 1)
@@ -105,11 +96,12 @@ class SmolLm2Test {
 
   @Test
   void textIsTransformersUpToRoundedActivations() throws IOException {
-    Path model = model();
+    Path model = SmolLm2.fileOrSkip();
     int differences = 0;
     double widest = 0;
     try (Backend backend = Backend.open(BackendKind.CPU, 0, null);
-        ModelRun run = new ModelRun(model, backend, DType.F32, 320)) {
+        ModelRun run =
+            new ModelRun(model, backend, DType.F32, Continuation.positions(continuations()))) {
       for (Continuation continuation : continuations()) {
         int[] found = nextTokens(run, continuation);
         for (int step = 0; step < STEPS; step++) {
@@ -133,9 +125,10 @@ class SmolLm2Test {
 
   @Test
   void decodingTokenByTokenWritesTheSame() throws IOException {
-    Path model = model();
+    Path model = SmolLm2.fileOrSkip();
     try (Backend backend = Backend.open(BackendKind.CPU, 0, null);
-        ModelRun run = new ModelRun(model, backend, DType.F16, 320)) {
+        ModelRun run =
+            new ModelRun(model, backend, DType.F16, Continuation.positions(continuations()))) {
       for (Continuation continuation : continuations().subList(0, 2)) {
         int[] text = new int[STEPS];
         run.restart();
@@ -155,11 +148,12 @@ class SmolLm2Test {
 
   @Test
   void float32TextIsTransformers(@TempDir Path folder) throws IOException {
-    try (Checkpoint checkpoint = Checkpoint.open(model())) {
+    try (Checkpoint checkpoint = Checkpoint.open(SmolLm2.fileOrSkip())) {
       DequantizedCheckpoint.write(checkpoint, folder);
     }
     try (Backend backend = Backend.open(BackendKind.CPU, 0, null);
-        ModelRun run = new ModelRun(folder, backend, DType.F32, 320)) {
+        ModelRun run =
+            new ModelRun(folder, backend, DType.F32, Continuation.positions(continuations()))) {
       for (Continuation continuation : continuations()) {
         int[] found = nextTokens(run, continuation);
         for (int step = 0; step < STEPS; step++) {
