@@ -15,7 +15,7 @@ class ArgumentTest {
   private static final Class<IndexOutOfBoundsException> BOUNDS = IndexOutOfBoundsException.class;
   private static final Class<NativeException> NATIVE = NativeException.class;
 
-  private final Device device = new Device(new Machine(Tier.SCALAR, 1));
+  private final Device device = new Device(Machine.best(1));
   private final Kernels kernels = device.kernels;
 
   /** Two rows at positions 70 and 71, in pages 3 and 1. */

@@ -11,6 +11,7 @@ import dev.jangle.model.Workspace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,7 +32,7 @@ class BackendTest {
     for (DType dtype : DType.values()) {
       assertEquals(constant(text, "JG_" + dtype), dtype.code(), dtype.toString());
     }
-    for (Tier tier : Tier.values()) {
+    for (Tier tier : EnumSet.range(Tier.SCALAR, Tier.AVX512BF16)) {
       assertEquals(constant(text, "JG_TIER_" + tier.name()), tier.code(), tier.toString());
       assertEquals(tier, Tier.of(tier.code()));
     }
@@ -48,7 +49,7 @@ class BackendTest {
   @MethodSource("dev.jangle.backend.Machine#all")
   void opensWithWhatWasAskedFor(Machine machine) {
     try (Backend backend = machine.open()) {
-      assertEquals(BackendKind.CPU, backend.kind());
+      assertEquals(Machine.kind(), backend.kind());
       assertEquals(machine.threads(), backend.threads());
       assertEquals(machine.tier(), backend.tier());
       assertFalse(backend.deviceName().isBlank());
@@ -77,7 +78,7 @@ class BackendTest {
   @Test
   void aTierThatTheProcessorHasNotIsRefused() {
     Tier best = Machine.tiers().toList().getLast();
-    for (Tier tier : Tier.values()) {
+    for (Tier tier : EnumSet.range(Tier.SCALAR, Tier.AVX512BF16)) {
       if (tier.compareTo(best) > 0) {
         Refusal.of(
             BackendException.class,
@@ -101,7 +102,7 @@ class BackendTest {
 
   @Test
   void newMemoryIsZero() {
-    try (Device device = new Device(new Machine(Tier.SCALAR, 1))) {
+    try (Device device = new Device(Machine.best(1))) {
       DeviceBuffer buffer = device.keep(device.backend.allocate(100_001));
       assertEquals(100_001, buffer.bytes());
       for (byte value : device.bytes(buffer)) {
@@ -113,7 +114,7 @@ class BackendTest {
   /** More than any machine has, but not more than addresses can name. */
   @Test
   void moreMemoryThanThereIsIsRefusedWithNumbers() {
-    try (Backend backend = Backend.open(BackendKind.CPU, 1, null)) {
+    try (Backend backend = Machine.best(1).open()) {
       for (long bytes : new long[] {1L << 46, 1L << 47, (1L << 48) - 1}) {
         Refusal.of(
             OutOfDeviceMemoryException.class,
@@ -127,7 +128,7 @@ class BackendTest {
   @ParameterizedTest
   @ValueSource(longs = {0, -1, 1L << 48, 1L << 62, Long.MIN_VALUE, Long.MAX_VALUE})
   void sizesThatNoMemoryHasAreRefused(long bytes) {
-    try (Backend backend = Backend.open(BackendKind.CPU, 1, null)) {
+    try (Backend backend = Machine.best(1).open()) {
       Refusal.of(
           RuntimeException.class, () -> backend.allocate(bytes), Long.toString(bytes), "bytes");
     }
@@ -135,7 +136,7 @@ class BackendTest {
 
   @Test
   void weightsThatNoMemoryHoldsAreRefused() {
-    try (Device device = new Device(new Machine(Tier.SCALAR, 1))) {
+    try (Device device = new Device(Machine.best(1))) {
       int most = Integer.MAX_VALUE;
       for (DType dtype : DType.values()) {
         long k = dtype.quantized() ? most / 32 * 32L : most;

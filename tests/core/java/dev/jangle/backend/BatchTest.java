@@ -8,7 +8,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class BatchTest {
-  private final Device device = new Device(new Machine(Tier.SCALAR, 1));
+  private final Device device = new Device(Machine.best(1));
   private final Batch batch = device.keep(device.kernels.newBatch(200, 4));
   private final int[] pages = {0, 1, 2, 3};
 

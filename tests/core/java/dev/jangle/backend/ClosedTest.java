@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class ClosedTest {
   private static final Class<IllegalStateException> TYPE = IllegalStateException.class;
 
-  private final Device device = new Device(new Machine(Tier.SCALAR, 2));
+  private final Device device = new Device(Machine.best(2));
   private final Kernels kernels = device.kernels;
 
   @AfterEach
@@ -98,7 +98,7 @@ class ClosedTest {
 
   @Test
   void backends() {
-    Backend backend = new Machine(Tier.SCALAR, 2).open();
+    Backend backend = Machine.best(2).open();
     Kernels made = backend.newKernels();
     DeviceBuffer buffer = made.upload(new float[64]);
     Matrix x = Matrix.of(buffer, 1, 64);

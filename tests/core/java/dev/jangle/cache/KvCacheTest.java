@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Machine;
 import dev.jangle.backend.BufferProbe;
 import dev.jangle.backend.KvLayer;
 import dev.jangle.backend.OutOfDeviceMemoryException;
@@ -189,7 +189,7 @@ class KvCacheTest {
       fork.close();
       assertTrue(BufferProbe.isClosed(buffer));
     }
-    try (Backend backend = Backend.open(BackendKind.CPU, 1, null)) {
+    try (Backend backend = Machine.best(1).open()) {
       KvPool unused = new KvPool(backend, TaggedCaches.CONFIG, DType.F16, 2);
       AutoCloseable buffer = unused.layer(0).buffer();
       unused.close();
@@ -240,7 +240,7 @@ class KvCacheTest {
 
   @Test
   void refusesMemoryBeforeItIsTaken() {
-    try (Backend backend = Backend.open(BackendKind.CPU, 1, null)) {
+    try (Backend backend = Machine.best(1).open()) {
       int pages = 1 << 27;
       long needed = KvPool.bytes(TaggedCaches.CONFIG, DType.F32, pages);
       long free = backend.freeBytes();

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Machine;
 import dev.jangle.backend.Batch;
 import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
@@ -51,7 +51,7 @@ final class TaggedCaches implements AutoCloseable {
           OptionalInt.empty(),
           Set.of());
 
-  private final Backend backend = Backend.open(BackendKind.CPU, 1, null);
+  private final Backend backend = Machine.best(1).open();
   private final Kernels kernels = backend.newKernels();
   private final Batch batch;
   private final KvPool pool;

@@ -28,8 +28,7 @@ class SmolLm2IdentityTest {
             System.getProperty("jangle.root"), "tests/core/resources/smollm2/continuations.json");
     long steps = 0;
     long tokens = 0;
-    try (DecodeRun run =
-        new DecodeRun(model, new Machine(Machine.tiers().toList().getLast(), 2), DType.F16, 1024)) {
+    try (DecodeRun run = new DecodeRun(model, Machine.best(2), DType.F16, 1024)) {
       StepCosts costs = new StepCosts(new int[] {1, 128}, new double[] {1e6, 3e6}, 0);
       RecyclingTable recycling = new RecyclingTable(run.vocabSize());
       for (JsonNode entry : new ObjectMapper().readTree(prompts.toFile()).get("continuations")) {

@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.LoadProgress;
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.BufferProbe;
 import dev.jangle.backend.Kernels;
+import dev.jangle.backend.Machine;
 import dev.jangle.backend.Refusal;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.FormatException;
@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WeightsTest {
   @TempDir Path folder;
 
-  private final Backend backend = Backend.open(BackendKind.CPU, 2, null);
+  private final Backend backend = Machine.best(2).open();
 
   @AfterEach
   void close() {

@@ -6,7 +6,8 @@ import dev.jangle.format.DType;
 /**
  * What a product reads instead of its activations, as the heads of {@code matmul_avx2.cpp} and
  * {@code matmul_avx512.cpp} define it: int8 per row and block of 32 for weights of 8 and 4 bits,
- * bfloat16 for BF16 weights in the tier that has such a product, else the activations themselves.
+ * bfloat16 for BF16 weights where the instruction set has such a product, else the activations
+ * themselves.
  */
 public final class ActivationReference {
   private static final int BLOCK = 32;
@@ -31,7 +32,7 @@ public final class ActivationReference {
   }
 
   private static boolean bfloat16(Tier tier, DType weights) {
-    return tier == Tier.AVX512BF16 && weights == DType.BF16;
+    return weights == DType.BF16 && (tier == Tier.AVX512BF16 || tier == Tier.CUDA);
   }
 
   /**

@@ -73,7 +73,12 @@ final class ModelMixin {
   Model open(Terminal terminal) throws IOException {
     ModelOptions options = options();
     try (Progress progress = new Progress(terminal, "loading " + name, Progress.Unit.BYTES)) {
-      return Model.open(path(terminal), options.withProgress(progress::update));
+      Model model = Model.open(path(terminal), options.withProgress(progress::update));
+      if (backend == BackendKind.AUTO && !model.backend().fallback().isEmpty()) {
+        progress.close();
+        terminal.note("using the CPU: " + model.backend().fallback());
+      }
+      return model;
     }
   }
 

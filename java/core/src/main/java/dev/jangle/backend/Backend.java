@@ -24,10 +24,12 @@ public final class Backend implements AutoCloseable {
   private final String deviceName;
   private final int threads;
   private final Tier tier;
+  private final String fallback;
   private volatile boolean closed;
 
-  private Backend(BackendKind kind, Bindings bindings, int threads, Tier tier) {
+  private Backend(BackendKind kind, Bindings bindings, int threads, Tier tier, String fallback) {
     this.kind = kind;
+    this.fallback = fallback;
     this.bindings = bindings;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment name = arena.allocate(256);
@@ -44,23 +46,57 @@ public final class Backend implements AutoCloseable {
   }
 
   /**
-   * Opens a backend.
+   * Opens a backend. {@link BackendKind#AUTO} is CUDA where it works and no tier is asked for, else
+   * the CPU, which then knows the {@link #fallback} reason.
    *
-   * @param threads worker threads, the caller included; 0 for one per processor
-   * @param tier a lower instruction-set tier by force, or null for the best
+   * @param threads worker threads, the caller included; 0 for one per processor; a GPU has none
+   * @param tier a lower instruction-set tier of the CPU by force, or null for the best
    * @throws BackendException where it cannot be used, with the reason
    */
   public static Backend open(BackendKind kind, int threads, Tier tier) {
-    if (kind == BackendKind.CUDA) {
-      throw new BackendException(
-          "the CUDA backend is not part of this build; use --backend cpu or auto", null);
-    }
+    return switch (kind) {
+      case CPU -> cpu(threads, tier, "");
+      case CUDA -> cuda(tier);
+      case AUTO -> {
+        if (tier != null) {
+          yield cpu(threads, tier, "a tier of the CPU was asked for");
+        }
+        String reason;
+        try {
+          yield cuda(null);
+        } catch (BackendException e) {
+          reason = e.getMessage();
+        }
+        yield cpu(threads, null, reason);
+      }
+    };
+  }
+
+  private static Backend cpu(int threads, Tier tier, String fallback) {
     try {
-      Bindings bindings = LIBRARIES.computeIfAbsent("cpu", Bindings::load);
-      return new Backend(BackendKind.CPU, bindings, threads, tier);
+      if (tier == Tier.CUDA) {
+        throw new BackendException("the CPU has no tier " + tier, null);
+      }
+      return new Backend(BackendKind.CPU, library("cpu"), threads, tier, fallback);
     } catch (NativeException | UnsatisfiedLinkError e) {
       throw new BackendException("the CPU backend cannot be used: " + e.getMessage(), e);
     }
+  }
+
+  private static Backend cuda(Tier tier) {
+    if (tier != null && tier != Tier.CUDA) {
+      throw new BackendException(
+          "tier %s is one of the CPU; leave it out, or use --backend cpu".formatted(tier), null);
+    }
+    try {
+      return new Backend(BackendKind.CUDA, library("cuda"), 0, null, "");
+    } catch (NativeException | UnsatisfiedLinkError e) {
+      throw new BackendException("the CUDA backend cannot be used: " + e.getMessage(), e);
+    }
+  }
+
+  private static Bindings library(String name) {
+    return LIBRARIES.computeIfAbsent(name, Bindings::load);
   }
 
   /** CPU or CUDA, never AUTO. */
@@ -73,12 +109,17 @@ public final class Backend implements AutoCloseable {
     return deviceName;
   }
 
-  /** Worker threads, the calling one included. */
+  /** Why AUTO did not choose CUDA; empty where it did, or where the CPU was asked for. */
+  public String fallback() {
+    return fallback;
+  }
+
+  /** Worker threads, the calling one included; 1 on a GPU. */
   public int threads() {
     return threads;
   }
 
-  /** The instruction-set tier in use. */
+  /** The instruction set in use. */
   public Tier tier() {
     return tier;
   }

@@ -2,7 +2,10 @@ package dev.jangle.backend;
 
 import java.util.Locale;
 
-/** Instruction-set tiers of the CPU backend. Bits are the same within a tier, not across tiers. */
+/**
+ * Instruction sets that a backend computes with: the tiers of the CPU, each including the ones
+ * before it, and the GPU's own. Bits are the same within one, not across them.
+ */
 public enum Tier {
   /** Any x86-64. */
   SCALAR(0),
@@ -11,7 +14,12 @@ public enum Tier {
   /** AVX-512 F, BW, DQ, VL and VNNI. */
   AVX512(2),
   /** AVX-512 with BF16. */
-  AVX512BF16(3);
+  AVX512BF16(3),
+  /** The tensor cores of an NVIDIA GPU. */
+  CUDA(-1);
+
+  /** Codes from here on are a GPU's compute capability * 10. */
+  private static final int FIRST_GPU = 100;
 
   private final int code; // JG_TIER_*
 
@@ -20,6 +28,9 @@ public enum Tier {
   }
 
   static Tier of(int code) {
+    if (code >= FIRST_GPU) {
+      return CUDA;
+    }
     for (Tier tier : values()) {
       if (tier.code == code) {
         return tier;
