@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "batch_rows.h"
 #include "jangle.h"
 #include "kernels.h"
 #include "pool.h"
@@ -40,10 +41,14 @@ struct jg_stream {
 };
 
 struct jg_batch {
-  int32_t max_rows, max_sequences, max_pages;
-  int32_t sequence_count = 0;
+  jg_batch(int32_t max_rows, int32_t max_sequences, int32_t max_pages)
+      : rows(max_rows, max_sequences, max_pages), block(static_cast<size_t>(rows.Ints())) {
+    rows.Place(block.data());
+  }
+
+  jangle::BatchRows rows;
   jangle::BatchView view;
-  std::vector<int32_t> token, sequence, position, slot, linear, tail_begin, tail_slots, pages;
+  std::vector<int32_t> block;
 };
 
 namespace jangle {

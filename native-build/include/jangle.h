@@ -192,11 +192,15 @@ JG_API int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, 
                             int64_t page_count, int64_t count, const int32_t* from,
                             const int32_t* to, void* kv_pages);
 
+/* Scratch that jg_attention needs for `rows` rows of a batch made for `max_pages` pages. */
+JG_API int32_t jg_attention_scratch_bytes(jg_context* context, int64_t heads, int64_t head_dim,
+                                          int64_t rows, int64_t max_pages, int64_t* scratch_bytes);
 /* Tree-masked, grouped-query attention over the paged cache; the rows' own K and V must have been
    appended. q, out: [rows][heads * head_dim]. */
 JG_API int32_t jg_attention(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t heads,
                             int64_t kv_heads, int64_t head_dim, float scale, const void* kv_pages,
-                            const float* q, int64_t ldq, float* out, int64_t ldout);
+                            const float* q, int64_t ldq, float* out, int64_t ldout, void* scratch,
+                            int64_t scratch_bytes);
 
 /* out = gate / (1 + exp(-gate)) * up, each [rows][n]; gate and up share ldx. */
 JG_API int32_t jg_swiglu(jg_stream* stream, int64_t rows, int64_t n, const float* gate,

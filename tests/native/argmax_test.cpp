@@ -23,7 +23,7 @@ int32_t Argmax(const Kernels& kernels, const std::vector<float>& x) {
   GuardedBuffer<float> logits(x);
   GuardedBuffer<int32_t> id(1);
   const auto n = static_cast<int64_t>(x.size());
-  kernels.argmax({n, logits.data(), n, id.data()}, 0, 1);
+  kernels.argmax({1, n, logits.data(), n, id.data()}, 0, 1);
   return id[0];
 }
 
@@ -86,8 +86,8 @@ TEST(argmax_row_alone_has_the_same_id) {
     GuardedBuffer<float> logits(random.Integers(static_cast<size_t>(128 * ld - 5), 5000));
     for (int64_t m = 1; m <= 128; m++) {
       GuardedBuffer<int32_t> ids(static_cast<size_t>(m));
-      tier.kernels->argmax({n, logits.data(), ld, ids.data()}, 0, m / 3);
-      tier.kernels->argmax({n, logits.data(), ld, ids.data()}, m / 3, m);
+      tier.kernels->argmax({m, n, logits.data(), ld, ids.data()}, 0, m / 3);
+      tier.kernels->argmax({m, n, logits.data(), ld, ids.data()}, m / 3, m);
       for (int64_t i = 0; i < m; i++) {
         CHECK_EQ(ids[static_cast<size_t>(i)], Reference(logits.data() + i * ld, n));
       }

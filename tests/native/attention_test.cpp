@@ -45,7 +45,7 @@ class TestCache {
       std::copy(q + i * n, q + i * n + n, &in[0] + i * (n + pad));
     const AttentionArgs args = {&view,      dtype_,         shape_.heads,   shape_.kv_heads,
                                 shape_.dim, shape_.scale(), bytes_->data(), in.data(),
-                                n + pad,    out.data(),     n + pad};
+                                n + pad,    out.data(),     n + pad,        nullptr};
     const int64_t items = view.rows * shape_.kv_heads;
     for (int64_t i = 0; i < items;) {
       const int64_t next = cuts == nullptr ? items : std::min(items, i + 1 + cuts->Below(9));

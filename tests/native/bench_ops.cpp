@@ -77,7 +77,8 @@ void BenchAttention(const Kernels& kernels, int32_t dtype) {
                                     q.data(),
                                     heads * dim,
                                     out.data(),
-                                    heads * dim};
+                                    heads * dim,
+                                    nullptr};
         kernels.attention(args, 0, rows * kv_heads);
       });
     }
@@ -94,11 +95,11 @@ void BenchRows(const Kernels& kernels) {
     int32_t ids[64];
     float values[64];
     std::snprintf(what, sizeof what, "argmax, %lld logits", static_cast<long long>(n));
-    Time(what, [&](int i) { kernels.argmax({n, row(i), n, ids}, 0, 1); });
+    Time(what, [&](int i) { kernels.argmax({1, n, row(i), n, ids}, 0, 1); });
     for (int64_t k : {10, 64}) {
       std::snprintf(what, sizeof what, "topk(%d), %lld logits", static_cast<int>(k),
                     static_cast<long long>(n));
-      Time(what, [&](int i) { kernels.topk({n, k, row(i), n, ids, values}, 0, 1); });
+      Time(what, [&](int i) { kernels.topk({1, n, k, row(i), n, ids, values}, 0, 1); });
     }
     struct Filters {
       const char* name;
@@ -118,7 +119,7 @@ void BenchRows(const Kernels& kernels) {
       std::snprintf(what, sizeof what, "sample, %s, %lld logits", f.name,
                     static_cast<long long>(n));
       Time(what, [&](int i) {
-        kernels.sample({&view, 0, n, row(i), n, f.temperature, f.top_k, f.top_p, f.min_p,
+        kernels.sample({&view, 0, 1, n, row(i), n, f.temperature, f.top_k, f.top_p, f.min_p,
                         static_cast<uint64_t>(i), ids, nullptr},
                        0, 1);
       });

@@ -47,7 +47,7 @@ void CheckAppend(const Tier& tier, int32_t dtype, int64_t kv_heads, int64_t dim)
   for (size_t i = 0; i < want.size(); i++) bits[i] = BitsOf(want[i]);
   for (int32_t row = 0; row < rows; row++) {
     const int32_t slot = batch.view().slot[row];
-    const int64_t page = batch.view().PageTable(row)[slot / kPage];
+    const int64_t page = batch.PageTable(row)[slot / kPage];
     for (int64_t i = 0; i < n; i++) {
       const int64_t at = page * 2 * side + i / dim * kPage * dim + slot % kPage * dim + i % dim;
       bits[static_cast<size_t>(at)] = Stored(k[static_cast<size_t>(row * ldk + i)], T{});

@@ -27,7 +27,8 @@ struct Packed {
       : bytes(static_cast<size_t>(kernels.pack_bytes(w.dtype, w.n, w.k))) {
     std::fill(bytes.begin(), bytes.end(), uint8_t{0});  // as jg_buffer_alloc gives it
     GuardedBuffer<uint8_t> source(w.bytes);
-    const PackArgs args = {w.dtype, w.n, w.k, 0, source.data(), bytes.data()};
+    const PackArgs args = {w.dtype,     w.n, w.k, 0, w.n, source.data(), std::ssize(w.bytes),
+                           bytes.data()};
     // In two parts, as threads do it.
     kernels.pack(args, 0, w.n / 3);
     kernels.pack(args, w.n / 3, w.n);

@@ -27,8 +27,8 @@ std::vector<int32_t> Draw(const Kernels& kernels, const std::vector<float>& logi
   const auto n = static_cast<int64_t>(logits.size());
   std::vector<unsigned char> scratch(
       static_cast<size_t>(kernels.sample_scratch_bytes(view.rows, n)));
-  kernels.sample({&view, 0, n, guarded.data(), 0, f.temperature, f.top_k, f.top_p, f.min_p, seed,
-                  ids.data(), scratch.data()},
+  kernels.sample({&view, 0, view.rows, n, guarded.data(), 0, f.temperature, f.top_k, f.top_p,
+                  f.min_p, seed, ids.data(), scratch.data()},
                  0, view.rows);
   return {ids.begin(), ids.end()};
 }
@@ -247,8 +247,8 @@ TEST(sample_is_the_same_alone_and_in_a_batch) {
       for (int64_t m = 1; m <= 128; m++) {
         std::vector<int32_t> ids(static_cast<size_t>(m));
         // The logits are those of the batch's rows from number 3 on.
-        const SampleArgs args = {&view,   3,       n, logits.data(), ld,     f.temperature, f.top_k,
-                                 f.top_p, f.min_p, 6, ids.data(),    nullptr};
+        const SampleArgs args = {&view,   3,       m,       n, logits.data(), ld,     f.temperature,
+                                 f.top_k, f.top_p, f.min_p, 6, ids.data(),    nullptr};
         tier.kernels->sample(args, 0, m / 2);
         tier.kernels->sample(args, m / 2, m);
         for (size_t i = 0; i < ids.size(); i++) CHECK_EQ(ids[i], alone[i]);

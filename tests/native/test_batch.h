@@ -67,6 +67,9 @@ class TestBatch {
   TestBatch& operator=(const TestBatch&) = delete;
 
   const BatchView& view() const { return view_; }
+  const int32_t* PageTable(int32_t row) const {
+    return view_.pages + static_cast<int64_t>(view_.sequence[row]) * view_.max_pages;
+  }
   // The view of `rows` rows from `row` on.
   BatchView Rows(int32_t row, int32_t rows) const {
     BatchView some = view_;

@@ -16,7 +16,7 @@ void CheckRow(const Kernels& kernels, const std::vector<float>& x, int64_t k) {
   GuardedBuffer<float> logits(x);
   GuardedBuffer<int32_t> ids(static_cast<size_t>(k));
   GuardedBuffer<float> values(static_cast<size_t>(k));
-  kernels.topk({n, k, logits.data(), n, ids.data(), values.data()}, 0, 1);
+  kernels.topk({1, n, k, logits.data(), n, ids.data(), values.data()}, 0, 1);
   CHECK(ids.SlackIntact() && values.SlackIntact());
   std::vector<int32_t> order(x.size());
   for (size_t i = 0; i < x.size(); i++) order[i] = static_cast<int32_t>(i);
@@ -67,7 +67,7 @@ TEST(topk_of_a_row_with_nan_is_all_minus_one) {
         std::vector<int32_t> ids(10);
         std::vector<float> values(10);
         const auto length = static_cast<int64_t>(n);
-        tier.kernels->topk({length, 10, x.data(), length, ids.data(), values.data()}, 0, 1);
+        tier.kernels->topk({1, length, 10, x.data(), length, ids.data(), values.data()}, 0, 1);
         for (size_t i = 0; i < 10; i++) {
           CHECK_EQ(ids[i], -1);
           CHECK_EQ(values[i], -1.0f);
@@ -88,13 +88,13 @@ TEST(topk_row_alone_is_the_same) {
     std::vector<float> alone_values(128 * k);
     for (int64_t i = 0; i < 128; i++) {
       tier.kernels->topk(
-          {n, k, logits.data() + i * ld, ld, alone.data() + i * k, alone_values.data() + i * k}, 0,
-          1);
+          {1, n, k, logits.data() + i * ld, ld, alone.data() + i * k, alone_values.data() + i * k},
+          0, 1);
     }
     for (int64_t m = 1; m <= 128; m++) {
       std::vector<int32_t> ids(static_cast<size_t>(m * k));
       std::vector<float> values(static_cast<size_t>(m * k));
-      const TopkArgs args = {n, k, logits.data(), ld, ids.data(), values.data()};
+      const TopkArgs args = {m, n, k, logits.data(), ld, ids.data(), values.data()};
       tier.kernels->topk(args, 0, m / 2);
       tier.kernels->topk(args, m / 2, m);
       for (size_t i = 0; i < ids.size(); i++) {

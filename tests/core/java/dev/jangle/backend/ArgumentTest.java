@@ -142,18 +142,19 @@ class ArgumentTest {
     KvLayer layer = device.layer(DType.F32, 4, 2, 8);
     Matrix q = device.output(2, 32);
     Matrix out = device.output(2, 32);
-    Refusal.of(SHAPE, () -> kernels.attention(batch, layer, 3, 1, q, out), "queries");
-    Refusal.of(SHAPE, () -> kernels.attention(batch, layer, 4, 1, q, out.columns(0, 8)), "outputs");
-    Refusal.of(SHAPE, () -> kernels.attention(batch, layer, 4, 1, q.top(1), out), "rows");
+    Refusal.of(SHAPE, () -> kernels.attention(batch, layer, 3, 1, q, out, null), "queries");
+    Refusal.of(
+        SHAPE, () -> kernels.attention(batch, layer, 4, 1, q, out.columns(0, 8), null), "outputs");
+    Refusal.of(SHAPE, () -> kernels.attention(batch, layer, 4, 1, q.top(1), out, null), "rows");
     Refusal.of(
         NATIVE,
-        () -> kernels.attention(batch, layer, 3, 1, q.columns(0, 24), out.columns(0, 24)),
+        () -> kernels.attention(batch, layer, 3, 1, q.columns(0, 24), out.columns(0, 24), null),
         "3 heads over 2");
     KvLayer few = device.layer(DType.F32, 3, 2, 8);
-    Refusal.of(SHAPE, () -> kernels.attention(batch, few, 4, 1, q, out), "page 3", "3 pages");
+    Refusal.of(SHAPE, () -> kernels.attention(batch, few, 4, 1, q, out, null), "page 3", "3 pages");
     KvLayer wide = device.layer(DType.F32, 4, 1, 258);
     Matrix row = device.output(2, 258);
-    Refusal.of(NATIVE, () -> kernels.attention(batch, wide, 1, 1, row, row), "258", "256");
+    Refusal.of(NATIVE, () -> kernels.attention(batch, wide, 1, 1, row, row, null), "258", "256");
   }
 
   @Test

@@ -61,6 +61,7 @@ class AttentionIdentityTest {
     Matrix q = device.input(in.q());
     Matrix stale = device.input(nan);
     Matrix result = device.output(1, in.heads() * in.headDim());
+    DeviceBuffer scratch = device.attentionScratch(in.heads(), in.headDim(), 1, pages.length);
     try (Batch batch = kernels.newBatch(tree.rows(), pages.length)) {
       for (int row = 0; row < tree.rows(); row++) {
         batch.set(
@@ -72,7 +73,8 @@ class AttentionIdentityTest {
           int slot = tree.slot(ancestor);
           kernels.kvAppend(batch, layer, k.rowsFrom(slot, 1), v.rowsFrom(slot, 1));
         }
-        kernels.attention(batch, layer, in.heads(), in.scale(), q.rowsFrom(row, 1), result);
+        kernels.attention(
+            batch, layer, in.heads(), in.scale(), q.rowsFrom(row, 1), result, scratch);
         out[row] = device.read(result)[0];
       }
     }

@@ -51,7 +51,14 @@ record AttentionInputs(
     append(device, layer, pages, tree, k, v, tree.committed());
     Batch batch = device.batch(new int[tree.rows()], tree, pages);
     Matrix out = device.output(tree.rows(), heads * headDim);
-    device.kernels.attention(batch, layer, heads, scale(), device.input(q), out);
+    device.kernels.attention(
+        batch,
+        layer,
+        heads,
+        scale(),
+        device.input(q),
+        out,
+        device.attentionScratch(heads, headDim, q.length, pages.length));
     return device.read(out);
   }
 }

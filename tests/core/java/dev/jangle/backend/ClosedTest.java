@@ -57,7 +57,7 @@ class ClosedTest {
     Matrix x = device.output(2, 8);
     layer.buffer().close();
     Refusal.of(TYPE, () -> kernels.kvAppend(batch, layer, x, x), "buffer is closed");
-    Refusal.of(TYPE, () -> kernels.attention(batch, layer, 1, 1, x, x), "buffer is closed");
+    Refusal.of(TYPE, () -> kernels.attention(batch, layer, 1, 1, x, x, null), "buffer is closed");
     Refusal.of(
         TYPE,
         () -> kernels.kvGather(layer, 1, 0, new int[1], 1, new int[1], new int[1]),
@@ -76,7 +76,7 @@ class ClosedTest {
     Refusal.of(
         TYPE, () -> batch.set(new int[1], new int[] {-1}, 0, 1, 0, new int[1]), "batch is closed");
     Refusal.of(TYPE, () -> kernels.kvAppend(batch, layer, x, x), "batch is closed");
-    Refusal.of(TYPE, () -> kernels.attention(batch, layer, 1, 1, x, x), "batch is closed");
+    Refusal.of(TYPE, () -> kernels.attention(batch, layer, 1, 1, x, x, null), "batch is closed");
     Refusal.of(TYPE, () -> kernels.rope(batch, 8, table, x), "batch is closed");
     Refusal.of(
         TYPE, () -> kernels.sample(batch, 0, x, 1, 0, 1, 0, 1, ids, null), "batch is closed");

@@ -132,6 +132,12 @@ final class Device implements AutoCloseable {
     return bytes == 0 ? null : ones(bytes);
   }
 
+  /** The scratch that attention needs for rows of a batch of so many pages, or null. */
+  DeviceBuffer attentionScratch(int heads, int headDim, int rows, int pages) {
+    long bytes = kernels.attentionScratchBytes(heads, headDim, rows, pages);
+    return bytes == 0 ? null : ones(bytes);
+  }
+
   /** A batch of these rows, over pages in the order of the table. */
   Batch batch(int[] tokens, Tree tree, int[] pages) {
     Batch batch = keep(kernels.newBatch(tokens.length, pages.length));

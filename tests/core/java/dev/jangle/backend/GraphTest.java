@@ -41,11 +41,11 @@ class GraphTest {
             kernels.matmul(weight, hidden, y, null, false, scratch);
           };
 
-      bindings.check(bindings.graphBegin(kernels.stream()));
-      assertNotEquals(0, bindings.graphBegin(kernels.stream()), "begun twice");
+      bindings.check(bindings.streams.graphBegin(kernels.stream()));
+      assertNotEquals(0, bindings.streams.graphBegin(kernels.stream()), "begun twice");
       calls.accept(launched);
       MemorySegment out = arena.allocate(ADDRESS);
-      bindings.check(bindings.graphEnd(kernels.stream(), out));
+      bindings.check(bindings.streams.graphEnd(kernels.stream(), out));
       MemorySegment graph = out.get(ADDRESS, 0);
       for (float value : device.read(launched)[0]) {
         assertTrue(Float.isNaN(value), "recording must not run anything");
@@ -56,11 +56,11 @@ class GraphTest {
         int[] tokens = TestData.tokens(10 + launch, ROWS, N);
         batch.set(tokens, Tree.chain(ROWS, 0).parents(), 0, ROWS, launch, new int[1]);
         calls.accept(direct);
-        bindings.check(bindings.graphLaunch(kernels.stream(), graph));
+        bindings.check(bindings.streams.graphLaunch(kernels.stream(), graph));
         kernels.synchronize();
         TestData.assertBits(device.read(direct), device.read(launched), "launch " + launch);
       }
-      bindings.check(bindings.graphDestroy(graph));
+      bindings.check(bindings.streams.graphDestroy(graph));
     }
   }
 
@@ -72,13 +72,13 @@ class GraphTest {
       Bindings bindings = device.backend.bindings;
       MemorySegment stream = device.kernels.stream();
       MemorySegment out = arena.allocate(ADDRESS);
-      assertNotEquals(0, bindings.graphEnd(stream, out), "ended, but never begun");
+      assertNotEquals(0, bindings.streams.graphEnd(stream, out), "ended, but never begun");
       assertTrue(bindings.lastError().contains("jg_graph_end"), bindings.lastError());
-      assertNotEquals(0, bindings.graphLaunch(stream, MemorySegment.NULL), "no graph");
-      bindings.check(bindings.graphBegin(stream));
-      bindings.check(bindings.graphEnd(stream, out));
-      bindings.check(bindings.graphLaunch(stream, out.get(ADDRESS, 0))); // nothing to do
-      bindings.check(bindings.graphDestroy(out.get(ADDRESS, 0)));
+      assertNotEquals(0, bindings.streams.graphLaunch(stream, MemorySegment.NULL), "no graph");
+      bindings.check(bindings.streams.graphBegin(stream));
+      bindings.check(bindings.streams.graphEnd(stream, out));
+      bindings.check(bindings.streams.graphLaunch(stream, out.get(ADDRESS, 0))); // nothing to do
+      bindings.check(bindings.streams.graphDestroy(out.get(ADDRESS, 0)));
     }
   }
 }

@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.Machine;
 import dev.jangle.backend.BufferProbe;
 import dev.jangle.backend.KvLayer;
+import dev.jangle.backend.Machine;
 import dev.jangle.backend.OutOfDeviceMemoryException;
 import dev.jangle.format.DType;
 import org.junit.jupiter.api.Test;

@@ -4,11 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.Machine;
 import dev.jangle.backend.Batch;
 import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.KvLayer;
+import dev.jangle.backend.Machine;
 import dev.jangle.backend.Matrix;
 import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;

@@ -28,11 +28,11 @@ class BindingsTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment count = arena.allocate(JAVA_INT);
       MemorySegment tier = arena.allocate(JAVA_INT);
-      bindings.check(bindings.deviceCount(count));
+      bindings.check(bindings.devices.deviceCount(count));
       assertEquals(1, count.get(JAVA_INT, 0));
-      bindings.check(bindings.deviceTier(0, tier));
+      bindings.check(bindings.devices.deviceTier(0, tier));
       assertTrue(tier.get(JAVA_INT, 0) >= 0 && tier.get(JAVA_INT, 0) <= 3);
-      assertNotEquals(0, bindings.deviceTier(1, tier));
+      assertNotEquals(0, bindings.devices.deviceTier(1, tier));
     }
   }
 
@@ -40,7 +40,7 @@ class BindingsTest {
   void aNameIsCutToItsRoom() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment name = arena.allocate(8).fill((byte) 'x');
-      bindings.check(bindings.deviceName(0, name, 4));
+      bindings.check(bindings.devices.deviceName(0, name, 4));
       assertEquals(0, name.get(JAVA_BYTE, 3));
       assertEquals('x', name.get(JAVA_BYTE, 4));
     }
@@ -50,9 +50,9 @@ class BindingsTest {
   void hostMemoryIsZeroAndWritable() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);
-      bindings.check(bindings.contextCreate(0, 1, -1, out));
+      bindings.check(bindings.devices.contextCreate(0, 1, -1, out));
       MemorySegment context = out.get(ADDRESS, 0);
-      bindings.check(bindings.hostAlloc(context, 5000, out));
+      bindings.check(bindings.memory.hostAlloc(context, 5000, out));
       long address = out.get(ADDRESS, 0).address();
       MemorySegment memory = bindings.view(address, 5000);
       for (long i = 0; i < 5000; i++) {
@@ -60,17 +60,17 @@ class BindingsTest {
       }
       memory.fill((byte) 7);
       assertEquals(0, address % 256);
-      bindings.check(bindings.hostFree(context, memory));
+      bindings.check(bindings.memory.hostFree(context, memory));
       MemorySegment sizes = arena.allocate(JAVA_LONG, 2);
-      bindings.check(bindings.memoryInfo(context, sizes, sizes.asSlice(8)));
+      bindings.check(bindings.devices.memoryInfo(context, sizes, sizes.asSlice(8)));
       assertTrue(sizes.getAtIndex(JAVA_LONG, 0) <= sizes.getAtIndex(JAVA_LONG, 1));
-      bindings.check(bindings.contextDestroy(context));
+      bindings.check(bindings.devices.contextDestroy(context));
     }
   }
 
   @Test
   void aFailureHasAStatusAndAText() {
-    int status = bindings.deviceCount(MemorySegment.NULL);
+    int status = bindings.devices.deviceCount(MemorySegment.NULL);
     NativeException failure = assertThrows(NativeException.class, () -> bindings.check(status));
     assertEquals(1, failure.status()); // JG_INVALID_ARGUMENT
     assertTrue(failure.getMessage().contains("jg_device_count"), failure.getMessage());
@@ -78,11 +78,11 @@ class BindingsTest {
 
   @Test
   void theTextIsTheThreadsOwn() {
-    assertNotEquals(0, bindings.deviceCount(MemorySegment.NULL));
+    assertNotEquals(0, bindings.devices.deviceCount(MemorySegment.NULL));
     String other =
         CompletableFuture.supplyAsync(
                 () -> {
-                  assertNotEquals(0, bindings.deviceTier(0, MemorySegment.NULL));
+                  assertNotEquals(0, bindings.devices.deviceTier(0, MemorySegment.NULL));
                   return bindings.lastError();
                 },
                 task -> Thread.ofPlatform().start(task))

@@ -33,13 +33,15 @@ public final class Backend implements AutoCloseable {
     this.bindings = bindings;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment name = arena.allocate(256);
-      bindings.check(bindings.deviceName(0, name, name.byteSize()));
+      bindings.check(bindings.devices.deviceName(0, name, name.byteSize()));
       deviceName = name.getString(0).strip();
       MemorySegment out = arena.allocate(ADDRESS);
-      bindings.check(bindings.contextCreate(0, threads, tier == null ? -1 : tier.code(), out));
+      bindings.check(
+          bindings.devices.contextCreate(0, threads, tier == null ? -1 : tier.code(), out));
       context = out.get(ADDRESS, 0);
       MemorySegment ints = arena.allocate(JAVA_INT, 2);
-      bindings.check(bindings.contextInfo(context, ints, ints.asSlice(JAVA_INT.byteSize())));
+      bindings.check(
+          bindings.devices.contextInfo(context, ints, ints.asSlice(JAVA_INT.byteSize())));
       this.threads = ints.getAtIndex(JAVA_INT, 0);
       this.tier = Tier.of(ints.getAtIndex(JAVA_INT, 1));
     }
@@ -128,7 +130,8 @@ public final class Backend implements AutoCloseable {
   public long freeBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment longs = arena.allocate(JAVA_LONG, 2);
-      bindings.check(bindings.memoryInfo(context(), longs, longs.asSlice(JAVA_LONG.byteSize())));
+      bindings.check(
+          bindings.devices.memoryInfo(context(), longs, longs.asSlice(JAVA_LONG.byteSize())));
       return longs.getAtIndex(JAVA_LONG, 0);
     }
   }
@@ -141,7 +144,7 @@ public final class Backend implements AutoCloseable {
   public DeviceBuffer allocate(long bytes) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);
-      int status = bindings.bufferAlloc(context(), bytes, out);
+      int status = bindings.memory.bufferAlloc(context(), bytes, out);
       if (status == OutOfDeviceMemoryException.STATUS) {
         throw new OutOfDeviceMemoryException(bindings.lastError());
       }
@@ -151,7 +154,7 @@ public final class Backend implements AutoCloseable {
   }
 
   void free(long address) {
-    bindings.check(bindings.bufferFree(context(), MemorySegment.ofAddress(address)));
+    bindings.check(bindings.memory.bufferFree(context(), MemorySegment.ofAddress(address)));
   }
 
   /** A new order of execution with the operations on it. */
@@ -170,7 +173,7 @@ public final class Backend implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      bindings.check(bindings.contextDestroy(context));
+      bindings.check(bindings.devices.contextDestroy(context));
     }
   }
 }

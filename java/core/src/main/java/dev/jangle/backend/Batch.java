@@ -29,7 +29,7 @@ public final class Batch implements AutoCloseable {
     this.maxPages = maxPages;
     MemorySegment out = arena.allocate(ADDRESS);
     backend.bindings.check(
-        backend.bindings.batchCreate(backend.context(), maxRows, 1, maxPages, out));
+        backend.bindings.batches.batchCreate(backend.context(), maxRows, 1, maxPages, out));
     handle = out.get(ADDRESS, 0);
     staging = arena.allocate(JAVA_INT, 3L * maxRows + maxPages + 1);
   }
@@ -79,7 +79,7 @@ public final class Batch implements AutoCloseable {
     MemorySegment.copy(pages, 0, table, JAVA_INT, 0, pages.length);
     base.set(JAVA_INT, 0, committed);
     backend.bindings.check(
-        backend.bindings.batchSet(
+        backend.bindings.batches.batchSet(
             kernels.stream(), batch, count, tokenRows, sequenceRows, parentRows, 1, base, table));
     rows = count;
     largestPage = largest;
@@ -104,7 +104,7 @@ public final class Batch implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      backend.bindings.check(backend.bindings.batchDestroy(handle));
+      backend.bindings.check(backend.bindings.batches.batchDestroy(handle));
       arena.close();
     }
   }

@@ -27,7 +27,7 @@ public final class Kernels implements AutoCloseable {
     this.backend = backend;
     this.bindings = backend.bindings;
     MemorySegment out = arena.allocate(ADDRESS);
-    bindings.check(bindings.streamCreate(backend.context(), out));
+    bindings.check(bindings.streams.streamCreate(backend.context(), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
   }
@@ -41,7 +41,7 @@ public final class Kernels implements AutoCloseable {
 
   /** Bytes of a weight in the kernels' layout. */
   public long packBytes(DType dtype, long n, long k) {
-    bindings.check(bindings.packBytes(backend.context(), dtype.code(), n, k, longOut));
+    bindings.check(bindings.weights.packBytes(backend.context(), dtype.code(), n, k, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
@@ -57,7 +57,7 @@ public final class Kernels implements AutoCloseable {
    */
   public void pack(PackedWeight weight, long offset, long rows, MemorySegment source) {
     bindings.check(
-        bindings.pack(
+        bindings.weights.pack(
             stream(),
             weight.dtype().code(),
             weight.n(),
@@ -74,7 +74,7 @@ public final class Kernels implements AutoCloseable {
     requireRows(batch, out);
     requireShape("embed", out.cols(), weight.k());
     bindings.check(
-        bindings.embed(
+        bindings.weights.embed(
             stream(),
             batch.handle(),
             weight.dtype().code(),
@@ -88,7 +88,7 @@ public final class Kernels implements AutoCloseable {
   /** Bytes of scratch that {@link #matmul} needs for up to {@code rows} rows. */
   public long matmulScratchBytes(DType dtype, long n, long k, long rows) {
     bindings.check(
-        bindings.matmulScratchBytes(backend.context(), dtype.code(), n, k, rows, longOut));
+        bindings.weights.matmulScratchBytes(backend.context(), dtype.code(), n, k, rows, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
@@ -110,7 +110,7 @@ public final class Kernels implements AutoCloseable {
     requireShape("matmul: outputs", y.cols(), weight.n());
     requireShape("matmul: rows", y.rows(), x.rows());
     bindings.check(
-        bindings.matmul(
+        bindings.weights.matmul(
             stream(),
             weight.dtype().code(),
             weight.n(),
@@ -141,7 +141,7 @@ public final class Kernels implements AutoCloseable {
     long n = x.cols() / groups;
     requireShape("rmsnorm: groups", n * groups, x.cols());
     bindings.check(
-        bindings.rmsnorm(
+        bindings.rows.rmsnorm(
             stream(),
             x.rows(),
             groups,
@@ -165,7 +165,7 @@ public final class Kernels implements AutoCloseable {
     requireShape("rope: table", table.ld(), headDim);
     requireShape("rope: columns of whole heads", x.cols() / headDim * headDim, x.cols());
     bindings.check(
-        bindings.rope(
+        bindings.cache.rope(
             stream(),
             batch.handle(),
             x.cols() / headDim,
@@ -184,7 +184,7 @@ public final class Kernels implements AutoCloseable {
     requireShape("kvAppend: keys", k.cols(), (long) layer.kvHeads() * layer.headDim());
     requireShape("kvAppend: values", v.cols(), k.cols());
     bindings.check(
-        bindings.kvAppend(
+        bindings.cache.kvAppend(
             stream(),
             batch.handle(),
             layer.dtype().code(),
@@ -221,7 +221,7 @@ public final class Kernels implements AutoCloseable {
     try (Arena step = Arena.ofConfined()) {
       MemorySegment table = step.allocateFrom(JAVA_INT, pages);
       bindings.check(
-          bindings.kvGather(
+          bindings.cache.kvGather(
               stream(),
               layer.dtype().code(),
               layer.kvHeads(),
@@ -237,15 +237,34 @@ public final class Kernels implements AutoCloseable {
     }
   }
 
-  /** Attention of every query head over the row's ancestors and the committed positions. */
-  public void attention(Batch batch, KvLayer layer, int heads, float scale, Matrix q, Matrix out) {
+  /** Bytes of scratch that {@link #attention} needs for rows of a batch made for so many pages. */
+  public long attentionScratchBytes(int heads, int headDim, int rows, int maxPages) {
+    bindings.check(
+        bindings.cache.attentionScratchBytes(
+            backend.context(), heads, headDim, rows, maxPages, longOut));
+    return longOut.get(JAVA_LONG, 0);
+  }
+
+  /**
+   * Attention of every query head over the row's ancestors and the committed positions.
+   *
+   * @param scratch of {@link #attentionScratchBytes}, or null where that is 0
+   */
+  public void attention(
+      Batch batch,
+      KvLayer layer,
+      int heads,
+      float scale,
+      Matrix q,
+      Matrix out,
+      DeviceBuffer scratch) {
     requireRows(batch, q);
     requireRows(batch, out);
     batch.requirePages(layer);
     requireShape("attention: queries", q.cols(), (long) heads * layer.headDim());
     requireShape("attention: outputs", out.cols(), q.cols());
     bindings.check(
-        bindings.attention(
+        bindings.cache.attention(
             stream(),
             batch.handle(),
             layer.dtype().code(),
@@ -257,7 +276,9 @@ public final class Kernels implements AutoCloseable {
             q.address(),
             q.ld(),
             out.address(),
-            out.ld()));
+            out.ld(),
+            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            scratch == null ? 0 : scratch.bytes()));
   }
 
   /** {@code out = silu(gate) * up}. */
@@ -268,7 +289,7 @@ public final class Kernels implements AutoCloseable {
     requireShape("swiglu: columns", up.cols(), gate.cols());
     requireShape("swiglu: row distance", up.ld(), gate.ld());
     bindings.check(
-        bindings.swiglu(
+        bindings.rows.swiglu(
             stream(),
             gate.rows(),
             gate.cols(),
@@ -284,13 +305,14 @@ public final class Kernels implements AutoCloseable {
     requireShape("residual: rows", y.rows(), x.rows());
     requireShape("residual: columns", y.cols(), x.cols());
     bindings.check(
-        bindings.residual(stream(), x.rows(), x.cols(), x.address(), x.ld(), y.address(), y.ld()));
+        bindings.rows.residual(
+            stream(), x.rows(), x.cols(), x.address(), x.ld(), y.address(), y.ld()));
   }
 
   /** {@code ids[i]} = lowest index of the largest logit of row i, -1 where the row has a NaN. */
   public void argmax(Matrix logits, DeviceBuffer ids) {
     bindings.check(
-        bindings.argmax(
+        bindings.rows.argmax(
             stream(),
             logits.rows(),
             logits.cols(),
@@ -302,7 +324,7 @@ public final class Kernels implements AutoCloseable {
   /** The k largest of each row, largest first; all ids -1 where the row has a NaN. */
   public void topk(Matrix logits, int k, DeviceBuffer ids, DeviceBuffer values) {
     bindings.check(
-        bindings.topk(
+        bindings.rows.topk(
             stream(),
             logits.rows(),
             logits.cols(),
@@ -315,7 +337,7 @@ public final class Kernels implements AutoCloseable {
 
   /** Bytes of scratch that {@link #sample} needs. */
   public long sampleScratchBytes(long rows, long n) {
-    bindings.check(bindings.sampleScratchBytes(backend.context(), rows, n, longOut));
+    bindings.check(bindings.rows.sampleScratchBytes(backend.context(), rows, n, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
@@ -332,7 +354,7 @@ public final class Kernels implements AutoCloseable {
       DeviceBuffer ids,
       DeviceBuffer scratch) {
     bindings.check(
-        bindings.sample(
+        bindings.rows.sample(
             stream(),
             batch.handle(),
             firstRow,
@@ -353,7 +375,7 @@ public final class Kernels implements AutoCloseable {
   /** Copies native host memory to the start of a buffer. */
   public void upload(MemorySegment host, DeviceBuffer to) {
     bindings.check(
-        bindings.copyToDevice(
+        bindings.memory.copyToDevice(
             stream(), to.range(0, host.byteSize()), requireNative(host), host.byteSize()));
   }
 
@@ -373,7 +395,7 @@ public final class Kernels implements AutoCloseable {
       throw new IllegalArgumentException("host memory must be writable");
     }
     bindings.check(
-        bindings.copyToHost(
+        bindings.memory.copyToHost(
             stream(), requireNative(host), from.range(0, host.byteSize()), host.byteSize()));
     synchronize();
   }
@@ -385,7 +407,8 @@ public final class Kernels implements AutoCloseable {
       MemorySegment host = step.allocate(JAVA_FLOAT, matrix.cols());
       for (int i = 0; i < rows.length; i++) {
         bindings.check(
-            bindings.copyToHost(stream(), host, matrix.rowsFrom(i, 1).address(), host.byteSize()));
+            bindings.memory.copyToHost(
+                stream(), host, matrix.rowsFrom(i, 1).address(), host.byteSize()));
         synchronize();
         rows[i] = host.toArray(JAVA_FLOAT);
       }
@@ -396,12 +419,12 @@ public final class Kernels implements AutoCloseable {
   /** Copies within the device. */
   public void copy(DeviceBuffer buffer, long from, long to, long bytes) {
     bindings.check(
-        bindings.copy(stream(), buffer.range(to, bytes), buffer.range(from, bytes), bytes));
+        bindings.memory.copy(stream(), buffer.range(to, bytes), buffer.range(from, bytes), bytes));
   }
 
   /** Waits until all calls so far are done. */
   public void synchronize() {
-    bindings.check(bindings.streamSynchronize(stream()));
+    bindings.check(bindings.streams.streamSynchronize(stream()));
   }
 
   MemorySegment stream() {
@@ -444,7 +467,7 @@ public final class Kernels implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      bindings.check(bindings.streamDestroy(stream));
+      bindings.check(bindings.streams.streamDestroy(stream));
       arena.close();
     }
   }

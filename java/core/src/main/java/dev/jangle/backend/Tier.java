@@ -19,7 +19,7 @@ public enum Tier {
   CUDA(-1);
 
   /** Codes from here on are a GPU's compute capability * 10. */
-  private static final int FIRST_GPU = 100;
+  private static final int FIRST_GPU = 50;
 
   private final int code; // JG_TIER_*
 

@@ -56,12 +56,20 @@ public final class Transformer implements AutoCloseable {
 
   /** Buffers for one session's passes. */
   public Workspace newWorkspace() {
-    return new Workspace(backend, config, this, (positions + KvLayer.PAGE - 1) / KvLayer.PAGE);
+    return new Workspace(backend, config, this, pages());
   }
 
-  /** Scratch that the largest product of a pass needs. */
+  private int pages() {
+    return (positions + KvLayer.PAGE - 1) / KvLayer.PAGE;
+  }
+
+  /** Scratch that the largest operation of a pass needs. */
   long scratchBytes(Kernels kernels) {
-    long most = weights.head().scratchBytes(kernels, Workspace.MAX_LOGITS);
+    long most =
+        Math.max(
+            weights.head().scratchBytes(kernels, Workspace.MAX_LOGITS),
+            kernels.attentionScratchBytes(
+                config.heads(), config.headDim(), Workspace.MAX_ROWS, pages()));
     for (Weights.Layer layer : weights.layers()) {
       for (Linear linear :
           new Linear[] {layer.qkv(), layer.output(), layer.gateUp(), layer.down()}) {
@@ -110,7 +118,7 @@ public final class Transformer implements AutoCloseable {
     // Query and key heads stand side by side, so one call turns both.
     kernels.rope(batch, headDim, weights.ropeTable(), qkv.columns(0, queries + keys));
     kernels.kvAppend(batch, kv, k, v);
-    kernels.attention(batch, kv, config.heads(), scale, q, attended);
+    kernels.attention(batch, kv, config.heads(), scale, q, attended, work.scratch);
     layer.output().apply(kernels, attended, hidden, true, work.scratch);
   }
 

@@ -1,12 +1,9 @@
-// Compute calls on positions and the KV cache: check the arguments, cut the work, run the kernel.
-#include <cstring>
-
+// Compute calls on positions and the KV cache: check the arguments, run the operation.
 #include "checks.h"
 
 using jangle::CheckBatch;
 using jangle::Guard;
 using jangle::IsCache;
-using jangle::MinItems;
 
 extern "C" {
 
@@ -19,16 +16,12 @@ int32_t jg_rope(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t head_
                "jg_rope: %lld heads of %lld in rows of %lld", static_cast<long long>(heads),
                static_cast<long long>(head_dim), static_cast<long long>(ldx));
     for (int32_t i = 0; i < batch->view.rows; i++) {
-      JG_REQUIRE(batch->position[i] < table_positions,
-                 "jg_rope: row %d: position %d; the table has %lld", i, batch->position[i],
+      JG_REQUIRE(batch->rows.position[i] < table_positions,
+                 "jg_rope: row %d: position %d; the table has %lld", i, batch->rows.position[i],
                  static_cast<long long>(table_positions));
     }
     const jangle::RopeArgs args{&batch->view, heads, head_dim, table, x, ldx};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(
-          args.batch->rows, MinItems(args.heads * args.head_dim),
-          [&](int64_t begin, int64_t end) { context->kernels.rope(args, begin, end); });
-    });
+    return jangle::RunRope(stream, args);
   });
 }
 
@@ -45,11 +38,7 @@ int32_t jg_kv_append(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t 
         static_cast<long long>(head_dim));
     const jangle::KvAppendArgs args{&batch->view, dtype, kv_heads, head_dim, k,
                                     ldk,          v,     ldv,      kv_pages};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(
-          args.batch->rows, MinItems(2 * args.kv_heads * args.head_dim),
-          [&](int64_t begin, int64_t end) { context->kernels.kv_append(args, begin, end); });
-    });
+    return jangle::RunKvAppend(stream, args);
   });
 }
 
@@ -72,34 +61,28 @@ int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, int64_t
                  "jg_kv_gather: slot %d to %d of %lld pages; both must ascend and to <= from",
                  from[i], to[i], static_cast<long long>(page_count));
     }
-    JG_REQUIRE(stream->recording == nullptr, "jg_kv_gather cannot be recorded on the CPU");
-    const int64_t head_bytes = head_dim * (dtype == JG_F32 ? 4 : 2);
-    const int64_t block_bytes = kv_heads * JG_PAGE * head_bytes;  // K, or V, of one page
-    const auto copy_layers = [=](int64_t begin, int64_t end) {
-      for (int64_t layer = begin; layer < end; layer++) {
-        char* base = static_cast<char*>(kv_pages) + layer * layer_bytes;
-        // Ascending, and no target lies past its source: nothing is overwritten before it is read.
-        for (int64_t i = 0; i < count; i++) {
-          if (from[i] == to[i]) continue;
-          char* source = base + page_table[from[i] / JG_PAGE] * 2 * block_bytes +
-                         from[i] % JG_PAGE * head_bytes;
-          char* target =
-              base + page_table[to[i] / JG_PAGE] * 2 * block_bytes + to[i] % JG_PAGE * head_bytes;
-          for (int64_t head = 0; head < 2 * kv_heads; head++) {
-            std::memcpy(target + head * JG_PAGE * head_bytes, source + head * JG_PAGE * head_bytes,
-                        static_cast<size_t>(head_bytes));
-          }
-        }
-      }
-    };
-    stream->context->pool.Run(layers, MinItems(2 * count * kv_heads * head_dim), copy_layers);
-    return JG_OK;
+    const jangle::KvGatherArgs args{dtype,      kv_heads, head_dim, layers, layer_bytes,
+                                    page_table, count,    from,     to,     kv_pages};
+    return jangle::RunKvGather(stream, args);
   });
+}
+
+int32_t jg_attention_scratch_bytes(jg_context* context, int64_t heads, int64_t head_dim,
+                                   int64_t rows, int64_t max_pages, int64_t* scratch_bytes) {
+  JG_REQUIRE(context != nullptr && scratch_bytes != nullptr,
+             "jg_attention_scratch_bytes: null argument");
+  JG_REQUIRE(heads > 0 && head_dim > 0 && rows > 0 && max_pages > 0,
+             "jg_attention_scratch_bytes: %lld heads of %lld, %lld rows, %lld pages",
+             static_cast<long long>(heads), static_cast<long long>(head_dim),
+             static_cast<long long>(rows), static_cast<long long>(max_pages));
+  *scratch_bytes = jangle::AttentionScratchBytes(context, heads, head_dim, rows, max_pages);
+  return JG_OK;
 }
 
 int32_t jg_attention(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t heads,
                      int64_t kv_heads, int64_t head_dim, float scale, const void* kv_pages,
-                     const float* q, int64_t ldq, float* out, int64_t ldout) {
+                     const float* q, int64_t ldq, float* out, int64_t ldout, void* scratch,
+                     int64_t scratch_bytes) {
   return Guard([&] {
     JG_CHECK(CheckBatch("jg_attention", stream, batch));
     JG_REQUIRE(kv_pages != nullptr && q != nullptr && out != nullptr,
@@ -115,13 +98,14 @@ int32_t jg_attention(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t 
                "jg_attention: rows of %lld and %lld for %lld heads of %lld",
                static_cast<long long>(ldq), static_cast<long long>(ldout),
                static_cast<long long>(heads), static_cast<long long>(head_dim));
+    const int64_t needed = jangle::AttentionScratchBytes(stream->context, heads, head_dim,
+                                                         batch->view.rows, batch->view.max_pages);
+    JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
+               "jg_attention: %lld bytes of scratch; needs %lld",
+               static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
     const jangle::AttentionArgs args{&batch->view, dtype, heads, kv_heads, head_dim, scale,
-                                     kv_pages,     q,     ldq,   out,      ldout};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(args.batch->rows * args.kv_heads, 1, [&](int64_t begin, int64_t end) {
-        context->kernels.attention(args, begin, end);
-      });
-    });
+                                     kv_pages,     q,     ldq,   out,      ldout,    scratch};
+    return jangle::RunAttention(stream, args);
   });
 }
 

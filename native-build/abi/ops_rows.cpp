@@ -1,10 +1,9 @@
-// Compute calls on rows alone: check the arguments, cut the work into ranges, run the kernel.
+// Compute calls on rows alone: check the arguments, run the operation.
 #include "checks.h"
 
 using jangle::CheckBatch;
 using jangle::CheckRows;
 using jangle::Guard;
-using jangle::MinItems;
 
 extern "C" {
 
@@ -18,11 +17,7 @@ int32_t jg_rmsnorm(jg_stream* stream, int64_t rows, int64_t groups, int64_t n, c
                static_cast<long long>(groups), static_cast<long long>(n),
                static_cast<long long>(ldx), static_cast<long long>(ldy));
     const jangle::RmsnormArgs args{rows, groups, n, x, ldx, weight, eps, y, ldy};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(args.rows * args.groups, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.rmsnorm(args, begin, end);
-      });
-    });
+    return jangle::RunRmsnorm(stream, args);
   });
 }
 
@@ -33,11 +28,7 @@ int32_t jg_swiglu(jg_stream* stream, int64_t rows, int64_t n, const float* gate,
     JG_REQUIRE(gate != nullptr && up != nullptr && out != nullptr && ldx >= n && ldout >= n,
                "jg_swiglu: null or short rows");
     const jangle::SwigluArgs args{rows, n, gate, up, ldx, out, ldout};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(args.rows, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.swiglu(args, begin, end);
-      });
-    });
+    return jangle::RunSwiglu(stream, args);
   });
 }
 
@@ -48,11 +39,7 @@ int32_t jg_residual(jg_stream* stream, int64_t rows, int64_t n, const float* x, 
     JG_REQUIRE(x != nullptr && y != nullptr && ldx >= n && ldy >= n,
                "jg_residual: null or short rows");
     const jangle::ResidualArgs args{rows, n, x, ldx, y, ldy};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(args.rows, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.residual(args, begin, end);
-      });
-    });
+    return jangle::RunResidual(stream, args);
   });
 }
 
@@ -62,12 +49,8 @@ int32_t jg_argmax(jg_stream* stream, int64_t rows, int64_t n, const float* logit
     JG_CHECK(CheckRows("jg_argmax", stream, rows, n));
     JG_REQUIRE(logits != nullptr && ids != nullptr && ldlogits >= n,
                "jg_argmax: null or short rows");
-    const jangle::ArgmaxArgs args{n, logits, ldlogits, ids};
-    return stream->Submit([context = stream->context, args, rows] {
-      context->pool.Run(rows, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.argmax(args, begin, end);
-      });
-    });
+    const jangle::ArgmaxArgs args{rows, n, logits, ldlogits, ids};
+    return jangle::RunArgmax(stream, args);
   });
 }
 
@@ -79,12 +62,8 @@ int32_t jg_topk(jg_stream* stream, int64_t rows, int64_t n, int64_t k, const flo
                "jg_topk: null or short rows");
     JG_REQUIRE(k > 0 && k <= 64 && k <= n, "jg_topk: k %lld of %lld; expected 1 to 64",
                static_cast<long long>(k), static_cast<long long>(n));
-    const jangle::TopkArgs args{n, k, logits, ldlogits, ids, values};
-    return stream->Submit([context = stream->context, args, rows] {
-      context->pool.Run(rows, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.topk(args, begin, end);
-      });
-    });
+    const jangle::TopkArgs args{rows, n, k, logits, ldlogits, ids, values};
+    return jangle::RunTopk(stream, args);
   });
 }
 
@@ -94,7 +73,7 @@ int32_t jg_sample_scratch_bytes(jg_context* context, int64_t rows, int64_t n,
              "jg_sample_scratch_bytes: null argument");
   JG_REQUIRE(rows > 0 && n > 0, "jg_sample_scratch_bytes: %lld rows of %lld",
              static_cast<long long>(rows), static_cast<long long>(n));
-  *scratch_bytes = context->kernels.sample_scratch_bytes(rows, n);
+  *scratch_bytes = jangle::SampleScratchBytes(context, rows, n);
   return JG_OK;
 }
 
@@ -118,17 +97,14 @@ int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t
                static_cast<double>(top_p));
     JG_REQUIRE(min_p >= 0 && min_p <= 1, "jg_sample: min_p %g; expected [0, 1]",
                static_cast<double>(min_p));
-    const int64_t needed = stream->context->kernels.sample_scratch_bytes(rows, n);
+    const int64_t needed = jangle::SampleScratchBytes(stream->context, rows, n);
     JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
                "jg_sample: %lld bytes of scratch; needs %lld",
                static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
-    const jangle::SampleArgs args{&batch->view, first_row, n,     logits, ldlogits, temperature,
-                                  top_k,        top_p,     min_p, seed,   ids,      scratch};
-    return stream->Submit([context = stream->context, args, rows] {
-      context->pool.Run(rows, MinItems(args.n), [&](int64_t begin, int64_t end) {
-        context->kernels.sample(args, begin, end);
-      });
-    });
+    const jangle::SampleArgs args{&batch->view, first_row,   rows,   n,     logits,
+                                  ldlogits,     temperature, top_k,  top_p, min_p,
+                                  seed,         ids,         scratch};
+    return jangle::RunSample(stream, args);
   });
 }
 

@@ -1,20 +1,11 @@
 // What the checks of the compute calls (ops_*.cpp) have in common.
 #pragma once
 
-#include <algorithm>
-
-#include "context.h"
+#include "context.h"  // the handles, as the library at hand defines them
 #include "error.h"
+#include "run.h"
 
 namespace jangle {
-
-// Below this many elements an elementwise call is cheaper alone than shared: waking a worker that
-// spins costs about as much as 4,096 elements (Zen 3, 2 cores).
-constexpr int64_t kMinElements = 4096;
-
-inline int64_t MinItems(int64_t elements_per_item) {
-  return std::max<int64_t>(1, kMinElements / std::max<int64_t>(1, elements_per_item));
-}
 
 inline bool IsCache(int32_t dtype) { return dtype == JG_F32 || dtype == JG_F16; }
 

@@ -1,10 +1,9 @@
-// Compute calls on packed weights: check the arguments, cut the work into ranges, run the kernel.
+// Compute calls on packed weights: check the arguments, run the operation.
 #include "checks.h"
 
 using jangle::CheckBatch;
 using jangle::CheckRows;
 using jangle::Guard;
-using jangle::MinItems;
 
 namespace {
 
@@ -45,7 +44,7 @@ int32_t jg_pack_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
                       int64_t* packed_bytes) {
   JG_REQUIRE(context != nullptr && packed_bytes != nullptr, "jg_pack_bytes: null argument");
   JG_CHECK(CheckWeight("jg_pack_bytes", dtype, n, k));
-  *packed_bytes = context->kernels.pack_bytes(dtype, n, k);
+  *packed_bytes = jangle::PackBytes(context, dtype, n, k);
   return JG_OK;
 }
 
@@ -62,12 +61,8 @@ int32_t jg_pack(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, int64_t 
                "jg_pack: the source has %lld bytes; expected %lld",
                static_cast<long long>(source_bytes),
                static_cast<long long>(n_rows * RowBytes(dtype, k)));
-    const jangle::PackArgs args{dtype, n, k, n_offset, source, packed};
-    // Several rows share a cache line of the packed layout; ranges of 32 rows seldom do.
-    return stream->Submit([context = stream->context, args, n_rows] {
-      context->pool.Run(
-          n_rows, 32, [&](int64_t begin, int64_t end) { context->kernels.pack(args, begin, end); });
-    });
+    const jangle::PackArgs args{dtype, n, k, n_offset, n_rows, source, source_bytes, packed};
+    return jangle::RunPack(stream, args);
   });
 }
 
@@ -78,15 +73,11 @@ int32_t jg_embed(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t n, i
     JG_CHECK(CheckWeight("jg_embed", dtype, n, k));
     JG_REQUIRE(packed != nullptr && out != nullptr && ldout >= k, "jg_embed: null or short rows");
     for (int32_t i = 0; i < batch->view.rows; i++) {
-      JG_REQUIRE(batch->token[i] < n, "jg_embed: row %d: token %d of a vocabulary of %lld", i,
-                 batch->token[i], static_cast<long long>(n));
+      JG_REQUIRE(batch->rows.token[i] < n, "jg_embed: row %d: token %d of a vocabulary of %lld", i,
+                 batch->rows.token[i], static_cast<long long>(n));
     }
     const jangle::EmbedArgs args{&batch->view, dtype, n, k, packed, out, ldout};
-    return stream->Submit([context = stream->context, args] {
-      context->pool.Run(args.batch->rows, MinItems(args.k), [&](int64_t begin, int64_t end) {
-        context->kernels.embed(args, begin, end);
-      });
-    });
+    return jangle::RunEmbed(stream, args);
   });
 }
 
@@ -96,7 +87,7 @@ int32_t jg_matmul_scratch_bytes(jg_context* context, int32_t dtype, int64_t n, i
              "jg_matmul_scratch_bytes: null argument");
   JG_CHECK(CheckWeight("jg_matmul_scratch_bytes", dtype, n, k));
   JG_REQUIRE(rows > 0, "jg_matmul_scratch_bytes: %lld rows", static_cast<long long>(rows));
-  *scratch_bytes = context->kernels.matmul_scratch_bytes(dtype, n, k, rows);
+  *scratch_bytes = jangle::MatmulScratchBytes(context, dtype, n, k, rows);
   return JG_OK;
 }
 
@@ -110,22 +101,13 @@ int32_t jg_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, const 
     JG_REQUIRE(ldx >= k && ldy >= n, "jg_matmul: ldx %lld for k %lld, ldy %lld for n %lld",
                static_cast<long long>(ldx), static_cast<long long>(k), static_cast<long long>(ldy),
                static_cast<long long>(n));
-    const int64_t needed = stream->context->kernels.matmul_scratch_bytes(dtype, n, k, rows);
+    const int64_t needed = jangle::MatmulScratchBytes(stream->context, dtype, n, k, rows);
     JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
                "jg_matmul: %lld bytes of scratch; needs %lld",
                static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
     const jangle::MatmulArgs args{dtype, n,   k,    packed,          rows,   x, ldx,
                                   y,     ldy, bias, accumulate != 0, scratch};
-    return stream->Submit([context = stream->context, args, needed] {
-      const jangle::Kernels& kernels = context->kernels;
-      if (needed > 0) {
-        context->pool.Run(args.rows, MinItems(args.k), [&](int64_t begin, int64_t end) {
-          kernels.matmul_prepare(args, begin, end);
-        });
-      }
-      context->pool.Run(kernels.matmul_tiles(args.dtype, args.n, args.k), 1,
-                        [&](int64_t begin, int64_t end) { kernels.matmul(args, begin, end); });
-    });
+    return jangle::RunMatmul(stream, args);
   });
 }
 

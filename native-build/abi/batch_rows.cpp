@@ -1,0 +1,137 @@
+// What jg_batch_set derives: position, slot, and for rows of a tree the slots of their ancestors in
+// order of position.
+#include "batch_rows.h"
+
+#include <algorithm>
+
+#include "error.h"
+
+namespace jangle {
+namespace {
+
+constexpr int32_t kMostPositions = 1 << 30;
+
+}  // namespace
+
+int32_t BatchRows::CheckLimits(int32_t max_rows, int32_t max_sequences, int32_t max_pages) {
+  JG_REQUIRE(max_rows > 0 && max_rows <= (1 << 20), "jg_batch_create: %d rows", max_rows);
+  JG_REQUIRE(max_sequences > 0 && max_sequences <= max_rows, "jg_batch_create: %d sequences",
+             max_sequences);
+  JG_REQUIRE(max_pages > 0 && max_pages <= kMostPositions / JG_PAGE, "jg_batch_create: %d pages",
+             max_pages);
+  return JG_OK;
+}
+
+BatchRows::BatchRows(int32_t rows, int32_t sequences, int32_t pages_each)
+    : max_rows(rows), max_sequences(sequences), max_pages(pages_each) {}
+
+int64_t BatchRows::Ints() const {
+  return int64_t{max_rows} * (6 + JG_MAX_TREE) + int64_t{max_sequences} * max_pages;
+}
+
+void BatchRows::Place(int32_t* block) {
+  for (int32_t** column : {&token, &sequence, &position, &slot, &linear, &tail_begin}) {
+    *column = block;
+    block += max_rows;
+  }
+  pages = block;
+  tail_slots = block + int64_t{max_sequences} * max_pages;
+}
+
+int64_t BatchRows::UsedInts() const { return tail_slots - token + tail_count; }
+
+BatchView BatchRows::View(const int32_t* block) const {
+  const auto moved = [&](const int32_t* column) { return block + (column - token); };
+  BatchView view;
+  view.rows = count;
+  view.max_pages = max_pages;
+  view.token = moved(token);
+  view.sequence = moved(sequence);
+  view.position = moved(position);
+  view.slot = moved(slot);
+  view.linear = moved(linear);
+  view.tail_begin = moved(tail_begin);
+  view.tail_slots = moved(tail_slots);
+  view.pages = moved(pages);
+  return view;
+}
+
+int32_t BatchRows::Set(int32_t rows, const int32_t* tokens, const int32_t* sequences,
+                       const int32_t* parents, int32_t sequences_used, const int32_t* committed,
+                       const int32_t* page_tables) {
+  JG_REQUIRE(tokens != nullptr && sequences != nullptr && parents != nullptr &&
+                 committed != nullptr && page_tables != nullptr,
+             "jg_batch_set: null argument");
+  JG_REQUIRE(rows > 0 && rows <= max_rows, "jg_batch_set: %d rows; the batch holds 1 to %d", rows,
+             max_rows);
+  JG_REQUIRE(sequences_used > 0 && sequences_used <= max_sequences,
+             "jg_batch_set: %d sequences; the batch holds 1 to %d", sequences_used, max_sequences);
+
+  // First pass: checks only. `first` is the first row of the row's sequence; `chain` whether every
+  // row of it so far is the child of the row before it.
+  int32_t first = 0;
+  bool chain = true;
+  for (int32_t i = 0; i < rows; i++) {
+    const int32_t own = sequences[i];
+    JG_REQUIRE(own >= 0 && own < sequences_used, "jg_batch_set: row %d: sequence %d of %d", i, own,
+               sequences_used);
+    if (i == 0 || own != sequences[i - 1]) {
+      JG_REQUIRE(i == 0 || own > sequences[i - 1],
+                 "jg_batch_set: row %d: sequences must be in ascending order", i);
+      first = i;
+      chain = true;
+    }
+    const int32_t parent = parents[i];
+    JG_REQUIRE(parent == -1 || (parent >= first && parent < i),
+               "jg_batch_set: row %d: parent %d; expected -1 or an earlier row of the sequence, "
+               "which begins at %d",
+               i, parent, first);
+    chain = chain && parent == (i == first ? -1 : i - 1);
+    JG_REQUIRE(chain || i - first < JG_MAX_TREE,
+               "jg_batch_set: row %d: a tree of one sequence has at most %d rows", i, JG_MAX_TREE);
+    JG_REQUIRE(tokens[i] >= 0, "jg_batch_set: row %d: token %d", i, tokens[i]);
+    const int32_t base = committed[own];
+    JG_REQUIRE(base >= 0 && base < kMostPositions, "jg_batch_set: sequence %d: %d committed", own,
+               base);
+    const int64_t last_page = (static_cast<int64_t>(base) + (i - first)) / JG_PAGE;
+    JG_REQUIRE(last_page < max_pages,
+               "jg_batch_set: sequence %d needs page %lld; the batch holds %d", own,
+               static_cast<long long>(last_page), max_pages);
+  }
+
+  // Second pass: `linear` is the number of leading positions whose slot has the same number.
+  int32_t tail = 0;
+  int32_t* slots = tail_slots;
+  for (int32_t i = 0; i < rows; i++) {
+    if (i == 0 || sequences[i] != sequences[i - 1]) first = i;
+    const int32_t base = committed[sequences[i]];
+    const int32_t parent = parents[i];
+    const int32_t at = parent < 0 ? base : position[parent] + 1;
+    const int32_t own_slot = base + (i - first);
+    const int32_t parent_linear = parent < 0 ? base : linear[parent];
+    token[i] = tokens[i];
+    sequence[i] = sequences[i];
+    position[i] = at;
+    slot[i] = own_slot;
+    tail_begin[i] = tail;
+    if (own_slot == at && parent_linear == at) {
+      linear[i] = at + 1;
+      continue;
+    }
+    linear[i] = parent_linear;
+    const int32_t inherited = at - parent_linear;  // ancestors past the linear part
+    if (inherited > 0) {
+      std::copy_n(slots + tail_begin[parent], inherited, slots + tail);
+    }
+    tail += inherited;
+    slots[tail++] = own_slot;
+  }
+  std::copy_n(page_tables, static_cast<size_t>(sequences_used) * static_cast<size_t>(max_pages),
+              pages);
+  count = rows;
+  sequence_count = sequences_used;
+  tail_count = tail;
+  return JG_OK;
+}
+
+}  // namespace jangle
