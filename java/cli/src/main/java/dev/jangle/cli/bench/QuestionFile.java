@@ -7,6 +7,7 @@ import dev.jangle.cli.term.Failure;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,6 +41,8 @@ public final class QuestionFile {
   public static List<Question> read(Path file) throws IOException {
     try (BufferedReader lines = Files.newBufferedReader(file)) {
       return parse(file.toString(), lines);
+    } catch (CharacterCodingException e) {
+      throw new Failure(file + " is not UTF-8", e);
     }
   }
 
