@@ -12,6 +12,7 @@ import java.util.List;
  */
 public record GenerationResult(
     String text, List<Integer> tokens, StopReason stopReason, Statistics statistics) {
+  /** Copies the tokens. */
   public GenerationResult {
     tokens = List.copyOf(tokens);
   }

@@ -60,7 +60,7 @@ public final class Model implements AutoCloseable {
     this.draftMemory = new DraftMemory(transformer, backend, kvFormat);
   }
 
-  /** Opens a GGUF file or a Hugging Face folder with {@link ModelOptions#defaults()}. */
+  /** As {@link #open(Path, ModelOptions)}, with {@link ModelOptions#defaults()}. */
   public static Model open(Path path) throws IOException {
     return open(path, ModelOptions.defaults());
   }
@@ -125,6 +125,9 @@ public final class Model implements AutoCloseable {
    * message, unless the options say raw.
    *
    * @throws dev.jangle.cache.ContextFullException where the prompt is longer than the context
+   * @throws OutOfDeviceMemoryException where the session's cache does not fit
+   * @throws IllegalArgumentException where the prompt has no tokens
+   * @throws IllegalStateException where the model is closed
    */
   public GenerationResult generate(String prompt, GenerationOptions options) {
     return generate(prompt, options, event -> {});
@@ -153,7 +156,7 @@ public final class Model implements AutoCloseable {
     }
   }
 
-  /** A new conversation with a KV cache of its own. */
+  /** As {@link #openSession(int)}, with room for one conversation. */
   public Session openSession() {
     return openSession(1);
   }
@@ -162,7 +165,10 @@ public final class Model implements AutoCloseable {
    * A new conversation whose cache has room for {@code sequences} conversations, itself and its
    * forks together.
    *
-   * @throws OutOfDeviceMemoryException before anything is taken
+   * @param sequences 1 to 1024
+   * @throws OutOfDeviceMemoryException where the cache does not fit; nothing was taken then
+   * @throws IllegalArgumentException where {@code sequences} is outside
+   * @throws IllegalStateException where the model is closed
    */
   public Session openSession(int sequences) {
     if (sequences < 1 || sequences > 1024) {
@@ -231,7 +237,12 @@ public final class Model implements AutoCloseable {
     return KvPool.bytes(config, kvFormat, pagesPerSequence());
   }
 
-  /** T(m), measured on the first call. */
+  /**
+   * The time of a forward pass by its number of rows, by which {@link Decoding#AUTO} sizes its
+   * trees. Measured on the first call, which takes some forward passes.
+   *
+   * @throws IllegalStateException where the model is closed
+   */
   public StepCosts stepCosts() {
     retain();
     try {

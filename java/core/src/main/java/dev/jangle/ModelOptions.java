@@ -7,7 +7,9 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * How to open a model. Immutable; bad values throw {@link IllegalArgumentException} at once.
+ * How to open a model. Immutable: each {@code with} method returns a changed copy. Bad values throw
+ * {@link IllegalArgumentException} at once, naming the option, the value and what was expected;
+ * null throws {@link NullPointerException}.
  *
  * @param backend where to compute
  * @param threads worker threads on the CPU, the calling one included; 0 for one per processor
@@ -25,6 +27,11 @@ public record ModelOptions(
     DType kvFormat,
     LoadProgress progress) {
 
+  /**
+   * Checks every value. What depends on the model or the machine is checked by {@link Model#open}.
+   *
+   * @throws IllegalArgumentException where a value is out of its range
+   */
   public ModelOptions {
     Objects.requireNonNull(backend, "backend");
     Objects.requireNonNull(tier, "tier");
@@ -48,27 +55,70 @@ public record ModelOptions(
         BackendKind.AUTO, 0, Optional.empty(), 0, DType.F16, (done, total) -> {});
   }
 
+  /**
+   * Chooses where to compute. {@link Model#open} throws a {@link
+   * dev.jangle.backend.BackendException} where an explicit choice cannot be used.
+   *
+   * @param value {@link BackendKind#AUTO} by default: CUDA where it works, else the CPU
+   */
   public ModelOptions withBackend(BackendKind value) {
     return new ModelOptions(value, threads, tier, contextLength, kvFormat, progress);
   }
 
+  /**
+   * Sets the number of threads that compute on the CPU. It changes no bit of a result. A GPU
+   * ignores it.
+   *
+   * @param value threads, the calling one included, 1 to 256; 0, the default, for one per processor
+   *     that this process may use
+   * @throws IllegalArgumentException where it is outside
+   */
   public ModelOptions withThreads(int value) {
     return new ModelOptions(backend, value, tier, contextLength, kvFormat, progress);
   }
 
+  /**
+   * Forces a lower instruction-set tier of the CPU than the best, to compare or to reproduce the
+   * bits of another machine. With {@link BackendKind#AUTO}, a tier chooses the CPU.
+   *
+   * @param value the tier; the best that the processor has by default. {@link Model#open} throws a
+   *     {@link dev.jangle.backend.BackendException} where the backend does not have it
+   */
   public ModelOptions withTier(Tier value) {
     return new ModelOptions(
         backend, threads, Optional.of(value), contextLength, kvFormat, progress);
   }
 
+  /**
+   * Sets how long prompt and answers of a conversation may become together. The KV cache of every
+   * {@link Session} is that long: see {@link Model#cacheBytes}.
+   *
+   * @param value tokens; 0, the default, for the smaller of the model's own length and 4,096.
+   *     {@link Model#open} throws an {@link IllegalArgumentException} where it is more than the
+   *     model's own
+   * @throws IllegalArgumentException where it is negative
+   */
   public ModelOptions withContextLength(int value) {
     return new ModelOptions(backend, threads, tier, value, kvFormat, progress);
   }
 
+  /**
+   * Chooses the format that keys and values are kept in. F32 takes twice the memory of F16; results
+   * of the two differ in their last bits.
+   *
+   * @param value {@link DType#F16}, the default, or {@link DType#F32}
+   * @throws IllegalArgumentException where it is another
+   */
   public ModelOptions withKvFormat(DType value) {
     return new ModelOptions(backend, threads, tier, contextLength, value, progress);
   }
 
+  /**
+   * Sets who is told how far the loading is. What it throws ends the loading, and {@link
+   * Model#open} throws it.
+   *
+   * @param value called on the thread that opens the model; by default nobody is told
+   */
   public ModelOptions withProgress(LoadProgress value) {
     return new ModelOptions(backend, threads, tier, contextLength, kvFormat, value);
   }

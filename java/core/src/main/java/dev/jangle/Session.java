@@ -60,7 +60,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** Sends a message and waits for the answer. */
+  /** As {@link #send(String, GenerationOptions, Consumer)}, waiting for the whole answer. */
   public GenerationResult send(String message, GenerationOptions options) {
     return send(message, options, event -> {});
   }
@@ -72,6 +72,8 @@ public final class Session implements AutoCloseable {
    *
    * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
    *     context; it stays as it was before the call
+   * @throws IllegalArgumentException where the prompt has no tokens
+   * @throws IllegalStateException where the session is in use or closed
    */
   public GenerationResult send(
       String message, GenerationOptions options, Consumer<TokenEvent> listener) {
@@ -83,7 +85,10 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** As {@link #send}, token by token; close it before the next message. */
+  /**
+   * As {@link #send(String, GenerationOptions, Consumer)}, token by token; close it before the next
+   * message.
+   */
   public TokenStream stream(String message, GenerationOptions options) {
     return stream(message, options, () -> {});
   }
@@ -162,6 +167,7 @@ public final class Session implements AutoCloseable {
    *
    * @throws dev.jangle.cache.ContextFullException later, when the cache has no room for both: see
    *     {@link Model#openSession(int)}
+   * @throws IllegalStateException where the session is in use or closed
    */
   public Session fork() {
     if (!busy.compareAndSet(false, true)) {
@@ -205,6 +211,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Gives the cache and the model back. Idempotent.
+   *
    * @throws IllegalStateException while a stream of the session is open
    */
   @Override

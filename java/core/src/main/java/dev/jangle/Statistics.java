@@ -32,17 +32,20 @@ public record Statistics(
     long[] acceptedPerDepth,
     Map<DraftKind, Long> acceptedBySource) {
 
+  /** Copies the arrays and the map. */
   public Statistics {
     acceptedBySource = Map.copyOf(acceptedBySource);
     draftedPerDepth = draftedPerDepth.clone();
     acceptedPerDepth = acceptedPerDepth.clone();
   }
 
+  /** A copy of the number of drafts at depth 1, 2, ... */
   @Override
   public long[] draftedPerDepth() {
     return draftedPerDepth.clone();
   }
 
+  /** A copy of how many of {@link #draftedPerDepth} the model confirmed. */
   @Override
   public long[] acceptedPerDepth() {
     return acceptedPerDepth.clone();

@@ -40,6 +40,12 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
     this.stops = new StopStrings(stop);
   }
 
+  /**
+   * Whether there is another token. Runs forward passes until one is ready or the answer has ended;
+   * none after {@link #close}.
+   *
+   * @throws ArithmeticException where a logit is not a number: the weights are damaged
+   */
   @Override
   public boolean hasNext() {
     while (ready.isEmpty() && !ended && !closed) {
@@ -48,6 +54,11 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
     return !ready.isEmpty();
   }
 
+  /**
+   * The next token.
+   *
+   * @throws NoSuchElementException where {@link #hasNext} is false
+   */
   @Override
   public TokenEvent next() {
     if (!hasNext()) {
