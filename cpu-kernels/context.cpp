@@ -23,7 +23,7 @@ constexpr const char* kTierNames[] = {"scalar", "avx2", "avx512", "avx512bf16"};
 int UsableProcessors() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1U, std::thread::hardware_concurrency());
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 void FreeMemory(int64_t* free_bytes, int64_t* total_bytes) {

@@ -107,7 +107,8 @@ int32_t RunKvGather(jg_stream* stream, const KvGatherArgs& args) {
   const int64_t head_bytes = args.head_dim * (args.dtype == JG_F32 ? 4 : 2);
   const int64_t block_bytes = args.kv_heads * JG_PAGE * head_bytes;  // K, or V, of one page
   const auto at = [&](char* layer, int32_t slot) {
-    return layer + args.page_table[slot / JG_PAGE] * 2 * block_bytes + slot % JG_PAGE * head_bytes;
+    return layer + 2 * block_bytes * args.page_table[slot / JG_PAGE] +
+           head_bytes * (slot % JG_PAGE);
   };
   const auto copy_layers = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {

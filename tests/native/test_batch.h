@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels.h"
+#include "args.h"
 #include "random.h"
 
 namespace jangle::test {
