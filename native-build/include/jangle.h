@@ -100,9 +100,13 @@ JG_API int32_t jg_memory_info(jg_context* context, int64_t* free_bytes, int64_t*
    is free. */
 JG_API int32_t jg_buffer_alloc(jg_context* context, int64_t bytes, void** buffer);
 JG_API int32_t jg_buffer_free(jg_context* context, void* buffer);
-/* Host memory that the device copies to and from without staging (pinned on a GPU). */
+/* Zero-filled host memory that the device copies to and from without staging (pinned on a GPU). */
 JG_API int32_t jg_host_alloc(jg_context* context, int64_t bytes, void** memory);
 JG_API int32_t jg_host_free(jg_context* context, void* memory);
+/* Copies in stream order. The source of jg_copy_to_device is the caller's again when the call
+   returns, but memory of jg_host_alloc, and the target of jg_copy_to_host, only when the stream is
+   synchronised. A recorded copy reads or writes its host memory, which must be of jg_host_alloc, at
+   each launch. */
 JG_API int32_t jg_copy_to_device(jg_stream* stream, void* device, const void* host, int64_t bytes);
 JG_API int32_t jg_copy_to_host(jg_stream* stream, void* host, const void* device, int64_t bytes);
 JG_API int32_t jg_copy(jg_stream* stream, void* to, const void* from, int64_t bytes);

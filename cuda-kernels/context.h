@@ -1,0 +1,41 @@
+// What the opaque handles of jangle.h are on a GPU.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "batch_rows.h"
+#include "jangle.h"
+#include "pinned.h"
+#include "staging.h"
+
+struct jg_context {
+  int device = 0;
+  int32_t tier = 0;  // compute capability * 10
+  int multiprocessors = 0;
+  jangle::PinnedMemory pinned;
+};
+
+struct jg_graph {
+  cudaGraphExec_t exec = nullptr;
+};
+
+struct jg_stream {
+  explicit jg_stream(jg_context* of) : context(of) {}
+
+  jg_context* const context;
+  cudaStream_t stream = nullptr;
+  bool recording = false;   // between jg_graph_begin and jg_graph_end
+  jangle::Staging staging;  // of pageable memory on its way to the device
+};
+
+// The rows are derived in pinned memory and copied to the device as one block, in stream order:
+// calls that were enqueued before still see the rows of their own step.
+struct jg_batch {
+  jg_batch(int32_t max_rows, int32_t max_sequences, int32_t max_pages)
+      : rows(max_rows, max_sequences, max_pages) {}
+
+  jangle::BatchRows rows;  // lies in the block that was copied last
+  jangle::BatchView view;  // of the device's block
+  int32_t* device_block = nullptr;
+  jangle::Staging staging;
+};

@@ -1,0 +1,40 @@
+// Matrix product with packed weights: prepares the activations in scratch, then multiplies. The
+// schedule is in matmul_kernel.cuh, the packed layout in weight_layout.cuh.
+#include "check.h"
+#include "matmul_formats.h"
+#include "run.h"
+
+namespace jangle {
+
+int64_t MatmulScratchBytes(jg_context*, int32_t dtype, int64_t n, int64_t k, int64_t rows) {
+  return MatmulPlanOf(dtype, n, k, rows, nullptr).scratch_bytes;
+}
+
+int32_t RunMatmul(jg_stream* stream, const MatmulArgs& args) {
+  MatmulPlan plan = MatmulPlanOf(args.dtype, args.n, args.k, args.rows, args.scratch);
+  plan.weights = static_cast<const uint8_t*>(args.packed);
+  plan.x = args.x;
+  plan.ldx = args.ldx;
+  plan.y = args.y;
+  plan.ldy = args.ldy;
+  plan.bias = args.bias;
+  plan.accumulate = args.accumulate;
+  const int32_t prepared = MatmulPrepare(stream, args.dtype, plan);
+  if (prepared != JG_OK) return prepared;
+  switch (args.dtype) {
+    case JG_F32:
+      return MatmulF32(stream, plan);
+    case JG_F16:
+      return MatmulF16(stream, plan);
+    case JG_BF16:
+      return MatmulBf16(stream, plan);
+    case JG_Q8_0:
+      return MatmulQ8_0(stream, plan);
+    case JG_Q4_0:
+      return MatmulQ4_0(stream, plan);
+    default:
+      return MatmulQ4_1(stream, plan);
+  }
+}
+
+}  // namespace jangle

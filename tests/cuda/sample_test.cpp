@@ -1,0 +1,334 @@
+#include "device.h"
+#include "random.h"
+#include "reference.h"
+
+using namespace jangle;
+using namespace jangle::test;
+
+namespace {
+
+struct Filters {
+  float temperature = 1;
+  int32_t top_k = 0;
+  float top_p = 1;
+  float min_p = 0;
+};
+
+// A batch whose rows stand at the given positions, each a sequence of its own.
+class RowsAt {
+ public:
+  RowsAt(const Device& device, const std::vector<int32_t>& positions) {
+    const auto rows = static_cast<int32_t>(positions.size());
+    const int32_t most = *std::max_element(positions.begin(), positions.end());
+    const int32_t pages = most / JG_PAGE + 1;
+    std::vector<int32_t> sequences, page_table;
+    for (int32_t i = 0; i < rows; i++) sequences.push_back(i);
+    for (int32_t i = 0; i < rows * pages; i++) page_table.push_back(i);
+    const std::vector<int32_t> tokens(positions.size(), 0);
+    const std::vector<int32_t> parents(positions.size(), -1);
+    CHECK_OK(jg_batch_create(device.context(), rows, rows, pages, &batch_));
+    CHECK_OK(jg_batch_set(device.stream(), batch_, rows, tokens.data(), sequences.data(),
+                          parents.data(), rows, positions.data(), page_table.data()));
+  }
+  ~RowsAt() { jg_batch_destroy(batch_); }
+  RowsAt(const RowsAt&) = delete;
+  RowsAt& operator=(const RowsAt&) = delete;
+  jg_batch* batch() const { return batch_; }
+
+ private:
+  jg_batch* batch_ = nullptr;
+};
+
+// Draws from rows [first_row, first_row + rows) of the batch; their logits lie ld apart, or are the
+// same for all where ld is n and one row is given.
+std::vector<int32_t> DrawRows(const Device& device, const RowsAt& at, int64_t first_row,
+                              int64_t rows, int64_t n, const std::vector<float>& logits, int64_t ld,
+                              const Filters& f, uint64_t seed) {
+  int64_t scratch_bytes = 0;
+  CHECK_OK(jg_sample_scratch_bytes(device.context(), rows, n, &scratch_bytes));
+  const DeviceArray<uint8_t> scratch(
+      device, std::vector<uint8_t>(static_cast<size_t>(scratch_bytes), 0xff));
+  const DeviceArray<float> logits_device(device, logits);
+  const DeviceArray<int32_t> ids(device, std::vector<int32_t>(static_cast<size_t>(rows), -7));
+  CHECK_OK(jg_sample(device.stream(), at.batch(), first_row, rows, n, logits_device.data(), ld,
+                     f.temperature, f.top_k, f.top_p, f.min_p, seed, ids.data(), scratch.data(),
+                     scratch_bytes));
+  return ids.Download();
+}
+
+// Draws one token per position from the same logits.
+std::vector<int32_t> Draw(const Device& device, const std::vector<float>& logits,
+                          const std::vector<int32_t>& positions, const Filters& f, uint64_t seed) {
+  const RowsAt at(device, positions);
+  std::vector<float> rows;
+  for (size_t i = 0; i < positions.size(); i++) {
+    rows.insert(rows.end(), logits.begin(), logits.end());
+  }
+  const auto n = static_cast<int64_t>(logits.size());
+  return DrawRows(device, at, 0, static_cast<int64_t>(positions.size()), n, rows, n, f, seed);
+}
+
+std::vector<int32_t> Positions(int32_t count) {
+  std::vector<int32_t> positions;
+  for (int32_t i = 0; i < count; i++) positions.push_back(i);
+  return positions;
+}
+
+// The draw in double; `close` where the runner-up is too near to tell.
+int32_t ReferenceDraw(const std::vector<float>& logits, const std::vector<double>& kept,
+                      float temperature, uint64_t seed, int32_t position, bool* close) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double best = -INFINITY;
+  double second = -INFINITY;
+  int32_t id = -1;
+  for (size_t i = 0; i < logits.size(); i++) {
+    if (kept[i] == 0) continue;
+    const double key =
+        (logits[i] - largest) / static_cast<double>(temperature) +
+        GumbelReference(seed, static_cast<uint32_t>(position) + 1, static_cast<uint32_t>(i));
+    if (key > best) {
+      second = best;
+      best = key;
+      id = static_cast<int32_t>(i);
+    } else {
+      second = std::max(second, key);
+    }
+  }
+  *close = best - second < 1e-4;
+  return id;
+}
+
+void CheckAgainstReference(const Device& device, const std::vector<float>& logits, const Filters& f,
+                           int32_t draws) {
+  CHECK_CONTEXT("n %zu, temperature %g, top_k %d, top_p %g, min_p %g", logits.size(),
+                static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
+                static_cast<double>(f.min_p));
+  const auto kept = FilteredSoftmax(logits.data(), static_cast<int64_t>(logits.size()),
+                                    f.temperature, f.top_k, f.top_p, f.min_p);
+  const uint64_t seed = 0x123456789abcdef0u + logits.size();
+  const auto ids = Draw(device, logits, Positions(draws), f, seed);
+  int32_t told = 0;
+  for (int32_t i = 0; i < draws; i++) {
+    CHECK_CONTEXT("position %d", i);
+    bool close = false;
+    const int32_t want = ReferenceDraw(logits, kept, f.temperature, seed, i, &close);
+    if (close) continue;
+    CHECK_EQ(ids[static_cast<size_t>(i)], want);
+    told++;
+  }
+  CHECK(told >= draws * 9 / 10);
+}
+
+const std::vector<Filters> kFilters = {
+    {.temperature = 1},
+    {.temperature = 0.3f},
+    {.top_k = 1},
+    {.temperature = 2, .top_k = 65},
+    {.temperature = 4, .top_k = 700},
+    {.top_p = 0.3f},
+    {.temperature = 5, .top_p = 0.93f},
+    {.temperature = 2, .min_p = 0.3f},
+    {.temperature = 2, .top_k = 20, .top_p = 0.8f},
+    {.temperature = 3, .top_k = 600, .top_p = 0.7f, .min_p = 0.1f},
+    {.top_k = 5, .top_p = 0.95f, .min_p = 0.02f},
+};
+
+}  // namespace
+
+TEST(sample_matches_double) {
+  const Device device;
+  for (size_t n : {1u, 2u, 64u, 257u, 1000u, 2500u}) {
+    Random random(n);
+    const auto logits = random.Normals(n, 3.0f);
+    for (const Filters& f : kFilters) CheckAgainstReference(device, logits, f, n < 100 ? 5 : 2);
+  }
+}
+
+// Logits with many ties, also at the filters' edges; no sum of weights lies near a top_p.
+TEST(sample_filters_take_the_lower_id_of_equals) {
+  const Device device;
+  for (size_t n : {10u, 299u, 2700u}) {
+    Random random(n + 1);
+    const auto logits = random.Integers(n, 3);
+    for (const Filters& f : kFilters) CheckAgainstReference(device, logits, f, n < 100 ? 5 : 2);
+    const std::vector<float> flat(n, 2.5f);
+    for (const Filters& f : kFilters) CheckAgainstReference(device, flat, f, n < 100 ? 5 : 2);
+  }
+  // Four equal tokens, half of the weight: exactly two.
+  const std::vector<float> four(4, 1.0f);
+  for (int32_t id : Draw(device, four, Positions(60), {.top_p = 0.5f}, 1)) CHECK(id < 2);
+  // -0 equals 0.
+  const std::vector<float> zeros = {0.0f, -0.0f, 0.0f, -0.0f};
+  for (int32_t id : Draw(device, zeros, Positions(60), {.top_k = 2}, 1)) CHECK(id < 2);
+  for (int32_t id : Draw(device, zeros, Positions(60), {.top_p = 0.7f}, 1)) CHECK(id < 3);
+}
+
+// Drawn by the CPU library; in none of them is the runner-up near.
+TEST(sample_draws_what_the_cpu_draws) {
+  const Device device;
+  std::vector<float> logits;
+  for (int i = 0; i < 500; i++) logits.push_back(static_cast<float>(i * 37 % 101) / 16);
+  std::vector<int32_t> positions;
+  for (int32_t i = 0; i < 16; i++) positions.push_back(1000 * i);
+  const std::vector<int32_t> unfiltered = {152, 412, 139, 436, 362, 406, 188, 491,
+                                           49,  221, 447, 349, 469, 251, 379, 232};
+  const std::vector<int32_t> filtered = {453, 412, 139, 412, 393, 49,  60,  483,
+                                         49,  221, 251, 434, 311, 251, 434, 232};
+  const uint64_t seed = 20240617;
+  const auto first = Draw(device, logits, positions, {}, seed);
+  const auto second = Draw(device, logits, positions, {0.9f, 50, 0.9f, 0.02f}, seed);
+  for (size_t i = 0; i < positions.size(); i++) {
+    CHECK_EQ(first[i], unfiltered[i]);
+    CHECK_EQ(second[i], filtered[i]);
+  }
+}
+
+TEST(sample_of_a_longer_row_matches_double) {
+  const Device device;
+  Random random(77);
+  auto logits = random.Normals(9001, 2.5f);
+  for (const Filters& f : kFilters) CheckAgainstReference(device, logits, f, 2);
+  // Nearly uniform: nothing stands out, so the filters must look at every token.
+  for (float& x : logits) x *= 0.01f;
+  for (const Filters& f : kFilters) CheckAgainstReference(device, logits, f, 2);
+}
+
+// One token stands out, yet most of the weight lies far below it, on three levels.
+TEST(sample_of_a_heavy_tail_matches_double) {
+  const Device device;
+  Random random(12);
+  std::vector<float> logits = random.Normals(2300, 0.3f);
+  for (size_t i = 0; i < logits.size(); i++) logits[i] -= i < 100 ? 5.5f : i < 900 ? 9.0f : 13.0f;
+  logits[1234] = 0;
+  for (float top_p : {0.3f, 0.6f, 0.85f, 0.95f, 0.99f, 0.9999999f}) {
+    CheckAgainstReference(device, logits, {.top_p = top_p}, 6);
+    CheckAgainstReference(device, logits, {.top_k = 700, .top_p = top_p}, 2);
+  }
+}
+
+TEST(sample_has_the_distribution_of_the_softmax) {
+  const Device device;
+  Random random(5);
+  const auto logits = random.Normals(15, 1.5f);
+  for (const Filters& f : {Filters{}, Filters{2, 10, 0.8f, 0}, Filters{.min_p = 0.1f}}) {
+    CHECK_CONTEXT("temperature %g, top_k %d, top_p %g, min_p %g",
+                  static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
+                  static_cast<double>(f.min_p));
+    const auto p = FilteredSoftmax(logits.data(), 15, f.temperature, f.top_k, f.top_p, f.min_p);
+    const int32_t draws = f.top_k > 0 ? 80 : 300;
+    std::vector<int32_t> counts(15);
+    for (int32_t id : Draw(device, logits, Positions(draws), f, 99)) {
+      counts[static_cast<size_t>(id)]++;
+    }
+    // Tokens too rare for the statistic share one cell.
+    double chi_square = 0;
+    double rare_expected = 0;
+    double rare_count = 0;
+    int cells = 0;
+    for (size_t i = 0; i < 15; i++) {
+      const double expected = p[i] * draws;
+      if (p[i] == 0) CHECK_EQ(counts[i], 0);
+      if (expected < 8) {
+        rare_expected += expected;
+        rare_count += counts[i];
+        continue;
+      }
+      chi_square += (counts[i] - expected) * (counts[i] - expected) / expected;
+      cells++;
+    }
+    if (rare_expected > 0) {
+      chi_square += (rare_count - rare_expected) * (rare_count - rare_expected) /
+                    std::max(rare_expected, 1.0);
+      cells++;
+    }
+    // Mean cells - 1, deviation sqrt(2 (cells - 1)); the seed is fixed, so this never flickers.
+    CHECK_NEAR(chi_square, 0, cells + 3.5 * std::sqrt(2.0 * cells));
+  }
+}
+
+// Seeds, positions and tokens each change the noise: uniform logits give uniform draws over each.
+TEST(sample_noise_differs_by_seed_and_position) {
+  const Device device;
+  const std::vector<float> flat(16, 0.0f);
+  std::vector<int32_t> by_seed(16);
+  for (uint64_t seed = 0; seed < 320; seed++) {
+    // The high word of the seed counts as well.
+    const uint64_t whole = seed % 2 == 0 ? seed : seed << 32;
+    by_seed[static_cast<size_t>(Draw(device, flat, {7}, {}, whole)[0])]++;
+  }
+  std::vector<int32_t> by_position(16);
+  for (int32_t id : Draw(device, flat, Positions(320), {}, 3)) {
+    by_position[static_cast<size_t>(id)]++;
+  }
+  for (const auto& counts : {by_seed, by_position}) {
+    double chi_square = 0;
+    for (int32_t count : counts) chi_square += (count - 20.0) * (count - 20.0) / 20.0;
+    CHECK_NEAR(chi_square, 0, 16 + 3.5 * std::sqrt(2.0 * 16));
+  }
+}
+
+TEST(sample_is_the_same_alone_and_in_a_batch) {
+  const Device device;
+  Random random(8);
+  const int64_t n = 300;
+  const int64_t ld = n + 9;
+  const auto logits = random.Normals(static_cast<size_t>(32 * ld), 2.0f);
+  std::vector<int32_t> positions;
+  for (int i = 0; i < 35; i++) positions.push_back(static_cast<int32_t>(random.Below(5000)));
+  const RowsAt batch(device, positions);
+  for (const Filters& f : {Filters{}, Filters{0.8f, 40, 0.95f, 0.01f}, Filters{.top_p = 0.9f}}) {
+    // The logits are those of the batch's rows from number 3 on.
+    const auto all = DrawRows(device, batch, 3, 32, n, logits, ld, f, 6);
+    for (int64_t m : {1, 2, 9}) {
+      const auto ids = DrawRows(device, batch, 3, m, n, logits, ld, f, 6);
+      for (size_t i = 0; i < ids.size(); i++) CHECK_EQ(ids[i], all[i]);
+    }
+    for (int64_t row : {0, 1, 17, 31}) {
+      const auto from = logits.begin() + row * ld;
+      const auto alone = Draw(device, std::vector<float>(from, from + n),
+                              {positions[static_cast<size_t>(row + 3)]}, f, 6);
+      CHECK_EQ(alone[0], all[static_cast<size_t>(row)]);
+    }
+  }
+}
+
+TEST(sample_at_the_ends) {
+  const Device device;
+  for (const Filters& f : kFilters) {
+    CHECK_CONTEXT("temperature %g, top_k %d, top_p %g, min_p %g",
+                  static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
+                  static_cast<double>(f.min_p));
+    // Rows of a NaN, of an infinity, of all but one masked, and of all masked; each beside others.
+    const int64_t n = 90;
+    std::vector<float> rows;
+    std::vector<int32_t> want;
+    for (size_t at : {0u, 40u, 89u}) {
+      Random random(at);
+      auto row = random.Normals(static_cast<size_t>(n));
+      row[at] = NAN;
+      rows.insert(rows.end(), row.begin(), row.end());
+      want.push_back(-1);
+      row[at] = INFINITY;
+      rows.insert(rows.end(), row.begin(), row.end());
+      want.push_back(static_cast<int32_t>(at));
+      row.assign(static_cast<size_t>(n), -INFINITY);
+      row[at] = -5.0f;
+      rows.insert(rows.end(), row.begin(), row.end());
+      want.push_back(static_cast<int32_t>(at));
+    }
+    rows.insert(rows.end(), static_cast<size_t>(n), -INFINITY);
+    want.push_back(0);
+    const auto count = static_cast<int32_t>(want.size());
+    const RowsAt batch(device, Positions(count));
+    const auto ids = DrawRows(device, batch, 0, count, n, rows, n, f, 1);
+    for (size_t i = 0; i < ids.size(); i++) CHECK_EQ(ids[i], want[i]);
+  }
+  // A temperature so small that only the largest is left, at any magnitude.
+  for (float scale : {1e-3f, 1.0f, 1e30f}) {
+    Random random(2);
+    const auto logits = random.Normals(300, scale);
+    const auto largest = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    CHECK_EQ(Draw(device, logits, {4}, {.temperature = 1e-30f}, 1)[0], largest);
+    CHECK_EQ(Draw(device, logits, {4}, {.temperature = 1e-40f, .top_p = 0.9f}, 1)[0], largest);
+  }
+}
