@@ -7,7 +7,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class MatrixTest {
-  private final Device device = new Device(new Machine(Tier.SCALAR, 1));
+  private final Device device = new Device(Machine.best(1));
 
   @AfterEach
   void close() {

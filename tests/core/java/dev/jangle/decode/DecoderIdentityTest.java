@@ -43,10 +43,10 @@ class DecoderIdentityTest {
           "smollm2",
           "tinyllama",
           "qwen2",
+          "gguf_q4_1",
           "qwen3",
           "gguf_q8_0",
           "gguf_q4_0",
-          "gguf_q4_1",
           "gguf_bf16");
 
   private enum Way {
@@ -56,13 +56,35 @@ class DecoderIdentityTest {
   }
 
   private record Family(Tier tier, Way way) {
-    /** The scalar tier is 30 times slower than others, so it gets fewer. */
+    /** The scalar tier is 30 times slower than others, the emulated GPU more: they get fewer. */
     int segmentTokens() {
-      return tier == Tier.SCALAR ? 50 : 260;
+      return switch (tier) {
+        case SCALAR -> 50;
+        case CUDA -> 60;
+        default -> 260;
+      };
+    }
+
+    /** The paper's trees have 64 rows, half a second each on the emulated GPU. */
+    int segments() {
+      return tier == Tier.CUDA && way == Way.PAPER ? 2 : SEGMENTS;
+    }
+
+    int mostPromptTokens() {
+      return tier == Tier.CUDA ? 80 : CONTEXT - 400;
+    }
+
+    /** Of a pass of 128 rows, in passes of one row: the less, the larger the trees. */
+    double leastCost() {
+      return tier == Tier.CUDA ? 12 : 1.1;
     }
 
     int leastTokens() {
-      return tier == Tier.SCALAR ? 3_000 : 10_000;
+      return switch (tier) {
+        case SCALAR -> 3_000;
+        case CUDA -> way == Way.PAPER ? 250 : 1_000;
+        default -> 10_000;
+      };
     }
   }
 
@@ -80,27 +102,36 @@ class DecoderIdentityTest {
   private final Map<Family, Count> counts = new HashMap<>();
 
   static Stream<Arguments> models() {
-    return Machine.tiers().flatMap(tier -> MODELS.stream().map(name -> Arguments.of(name, tier)));
+    return Machine.tiers()
+        .flatMap(
+            tier ->
+                (tier == Tier.CUDA ? MODELS.subList(5, 9) : MODELS)
+                    .stream().map(name -> Arguments.of(name, tier)));
   }
 
   @ParameterizedTest
   @MethodSource("models")
   void tokensAndLogitsAreThoseOfPlainDecoding(String name, Tier tier) throws IOException {
     Random random = new Random(name.hashCode());
-    for (DType cache : new DType[] {DType.F16, DType.F32}) {
+    List<DType> caches = tier == Tier.CUDA ? List.of(DType.F16) : List.of(DType.F16, DType.F32);
+    for (DType cache : caches) {
       try (DecodeRun one = open(name, tier, 1, cache);
           DecodeRun two = open(name, tier, 2, cache);
           DecodeRun three = open(name, tier, 3, cache)) {
         List<DecodeRun> runs = List.of(one, two, three);
         RecyclingTable recycling = new RecyclingTable(one.vocabSize());
         for (int segment = 0; segment < SEGMENTS; segment++) {
-          int[] prompt = prompt(random, one.vocabSize(), 1 + random.nextInt(CONTEXT - 400));
+          int longest = new Family(tier, Way.AUTO).mostPromptTokens();
+          int[] prompt = prompt(random, one.vocabSize(), 1 + random.nextInt(longest));
           GenerationOptions options = options(tier, random, segment);
           Set<Integer> ends = segment == 0 ? Set.of(2, 5) : Set.of();
           one.poison();
           DecodeRun.Trace plain =
               one.generate(prompt, options, ends, history -> new PlainPlanner());
           for (Way way : Way.values()) {
+            if (segment >= new Family(tier, way).segments()) {
+              continue;
+            }
             int threads = 1 + random.nextInt(3);
             String what =
                 "%s, %s, %d threads, cache %s, segment %d, %s"
@@ -109,7 +140,10 @@ class DecoderIdentityTest {
             run.poison();
             DecodeRun.Trace found =
                 run.generate(
-                    prompt, options, ends, planner(way, prompt, plain, recycling, random, run));
+                    prompt,
+                    options,
+                    ends,
+                    planner(tier, way, prompt, plain, recycling, random, run));
             assertSame(plain, found, what);
             counts.merge(new Family(tier, way), Count.of(found), Count::plus);
           }
@@ -126,7 +160,7 @@ class DecoderIdentityTest {
     try (DecodeRun run = open(name, tier, 2, DType.F16)) {
       int vocab = run.vocabSize();
       RecyclingTable recycling = new RecyclingTable(vocab);
-      for (int conversation = 0; conversation < 3; conversation++) {
+      for (int conversation = 0; conversation < 3; conversation += tier == Tier.CUDA ? 2 : 1) {
         int[] first = prompt(random, vocab, 40 + random.nextInt(60));
         GenerationOptions options =
             options(tier, random, conversation).withMaxTokens(30 + random.nextInt(40));
@@ -144,11 +178,17 @@ class DecoderIdentityTest {
         DecodeRun.Trace next = run.generate(second, options, Set.of(), h -> new PlainPlanner());
         assertEquals(kept, next.statistics().cachedTokens());
         for (Way way : Way.values()) {
+          if (tier == Tier.CUDA && way == Way.PAPER) {
+            continue;
+          }
           String what = "%s, %s, conversation %d, %s".formatted(name, tier, conversation, way);
           run.poison();
           DecodeRun.Trace turn =
               run.generate(
-                  first, options, Set.of(), planner(way, first, plain, recycling, random, run));
+                  first,
+                  options,
+                  Set.of(),
+                  planner(tier, way, first, plain, recycling, random, run));
           assertSame(plain, turn, what);
           assertEquals(cached, run.cached(), what);
           run.truncate(kept);
@@ -194,6 +234,7 @@ class DecoderIdentityTest {
   }
 
   private static Function<TokenHistory, TreePlanner> planner(
+      Tier tier,
       Way way,
       int[] prompt,
       DecodeRun.Trace plain,
@@ -201,7 +242,8 @@ class DecoderIdentityTest {
       Random random,
       DecodeRun run) {
     int topK = random.nextBoolean() ? 0 : 1 + random.nextInt(Chooser.MOST_TOP);
-    double last = random.nextBoolean() ? 1.1e6 : 3e6;
+    double least = new Family(tier, way).leastCost();
+    double last = (random.nextBoolean() ? 1 : 3) * least * 1e6;
     StepCosts costs = new StepCosts(new int[] {1, 128}, new double[] {1e6, last}, 0);
     long seed = random.nextLong();
     return switch (way) {

@@ -22,9 +22,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * <p>The bound of an error is twice that of transformers itself, plus 4 units in the last place of
  * the largest logit. Transformers' error is that of float32 arithmetic where activations stay
  * float32. Where the kernels round them (to int8 per block of 32 for weights of 8 and 4 bits; to
- * bfloat16 for BF16 weights in the tier AVX512BF16), it is that of transformers with the input of
- * every product rounded in the same way. The roundings are the same but do not fall alike, since
- * float32 sums differ before them, so the two errors have one size and are not equal.
+ * bfloat16 for BF16 weights in the tiers AVX512BF16 and CUDA), it is that of transformers with the
+ * input of every product rounded in the same way. The roundings are the same but do not fall alike,
+ * since float32 sums differ before them, so the two errors have one size and are not equal.
  */
 class FixtureTest {
   private static final int POSITIONS = 160;
@@ -46,7 +46,8 @@ class FixtureTest {
       if (dtype.quantized()) {
         return "q8_activations";
       }
-      return dtype == DType.BF16 && tier == Tier.AVX512BF16 ? "bf16_activations" : "f32";
+      boolean bfloat16 = tier == Tier.AVX512BF16 || tier == Tier.CUDA;
+      return dtype == DType.BF16 && bfloat16 ? "bf16_activations" : "f32";
     }
   }
 

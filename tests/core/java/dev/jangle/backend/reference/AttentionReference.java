@@ -31,6 +31,23 @@ public final class AttentionReference {
     return out;
   }
 
+  /**
+   * The most that rounding each weight to float16 changes an element: the change of a weight, one
+   * part in 2048, moves the mean by that part of the value's distance from it.
+   */
+  public static double weightRounding(float[] q, float[][] keys, float[][] values, float scale) {
+    double[] mean = exact(q, keys, values, scale);
+    double most = 0;
+    for (int d = 0; d < q.length; d++) {
+      float[][] distances = new float[keys.length][q.length];
+      for (int j = 0; j < keys.length; j++) {
+        distances[j][d] = (float) Math.abs(values[j][d] - mean[d]);
+      }
+      most = Math.max(most, exact(q, keys, distances, scale)[d]);
+    }
+    return most * 0x1p-11 * 1.01;
+  }
+
   /** The same in float32. */
   public static float[] naive(float[] q, float[][] keys, float[][] values, float scale) {
     float[] weights = new float[keys.length];
