@@ -57,14 +57,31 @@ void QuantBlock(const float* x, int8_t* q, float* scale, float* sum) {
   *sum = d * static_cast<float>(_mm_cvtsi128_si32(four));
 }
 
+void WideRows(const MatmulArgs& args, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; i++) {
+    const WideRow row = WideRowOf(args, i);
+    for (int64_t b = 0; b < args.k / kBlock; b++) {
+      alignas(32) int8_t q[kBlock];
+      float sum;
+      QuantBlock(args.x + i * args.ldx + b * kBlock, q, row.scale + b, &sum);
+      for (int64_t j = 0; j < kBlock; j++) row.q[b * kBlock + j] = q[j];
+    }
+  }
+}
+
 }  // namespace
 
 int64_t MatmulScratchBytes(int32_t dtype, int64_t, int64_t k, int64_t rows) {
+  if (dtype == JG_Q8_0) return rows * WideRowBytes(k);
   return IsInt(dtype) ? rows * QuantRowBytes(k) : 0;
 }
 
 void MatmulPrepare(const MatmulArgs& args, int64_t begin, int64_t end) {
-  QuantRows(args, begin, end, QuantBlock);
+  if (args.dtype == JG_Q8_0) {
+    WideRows(args, begin, end);
+  } else {
+    QuantRows(args, begin, end, QuantBlock);
+  }
 }
 
 int64_t MatmulTiles(int32_t dtype, int64_t n, int64_t) {
@@ -82,8 +99,11 @@ void Matmul(const MatmulArgs& args, int64_t begin, int64_t end) {
     case JG_BF16:
       FloatPanels<StepBf16>(args, begin, end);
       break;
+    case JG_Q8_0:
+      Q8Panels(args, begin, end);
+      break;
     default:
-      IntPanels(args, begin, end);
+      Q4Panels(args, begin, end);
       break;
   }
 }

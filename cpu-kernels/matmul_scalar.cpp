@@ -50,11 +50,12 @@ void FloatPanel(const MatmulArgs& args, int64_t panel, const uint8_t* w) {
   }
 }
 
-int32_t Dot(int32_t dtype, const uint8_t* quants, int64_t column, const int8_t* x) {
+int32_t Dot(int32_t dtype, const uint8_t* block, int64_t column, const int8_t* x) {
+  const uint8_t* quants = block + (dtype == JG_Q4_1 ? 2 : 1) * kScaleBytes;
   int32_t dot = 0;
   for (int64_t i = 0; i < kBlock; i++) {
     if (dtype == JG_Q8_0) {
-      dot += static_cast<int8_t>(quants[i / 4 * kGroupBytes + column * 4 + i % 4]) * x[i];
+      dot += static_cast<int8_t>(block[Q8At(i, column)]) * x[i];
     } else {
       const uint8_t byte = quants[i / 8 * kGroupBytes + column * 4 + i % 4];
       dot += (i % 8 < 4 ? byte & 15 : byte >> 4) * x[i];
@@ -77,9 +78,8 @@ void IntPanel(const MatmulArgs& args, int64_t panel, const uint8_t* w) {
     float sum[kIntColumns] = {};
     for (int64_t b = 0; b < blocks; b++) {
       const uint8_t* block = w + b * block_bytes;
-      const uint8_t* quants = block + (args.dtype == JG_Q4_1 ? 2 : 1) * kScaleBytes;
       for (int64_t j = 0; j < kIntColumns; j++) {
-        const float dot = static_cast<float>(Dot(args.dtype, quants, j, x.q + b * kBlock));
+        const float dot = static_cast<float>(Dot(args.dtype, block, j, x.q + b * kBlock));
         const float d = Half(block, j);
         if (args.dtype == JG_Q8_0) {
           sum[j] += d * x.scale[b] * dot;

@@ -28,7 +28,7 @@ void PackIntRow(int32_t dtype, int64_t k, const uint8_t* row, uint8_t* panel, in
     memcpy(out + 2 * column, block, 2);
     if (dtype == JG_Q8_0) {
       for (int64_t i = 0; i < kBlock; i++) {
-        out[kScaleBytes + i / 4 * kGroupBytes + column * 4 + i % 4] = quants[i];
+        out[Q8At(i, column)] = quants[i];
       }
       continue;
     }
@@ -52,8 +52,7 @@ void UnpackIntRow(int32_t dtype, int64_t k, const uint8_t* panel, int64_t column
     float* y = out + b * kBlock;
     if (dtype == JG_Q8_0) {
       for (int64_t i = 0; i < kBlock; i++) {
-        y[i] = d * static_cast<float>(static_cast<int8_t>(
-                       block[kScaleBytes + i / 4 * kGroupBytes + column * 4 + i % 4]));
+        y[i] = d * static_cast<float>(static_cast<int8_t>(block[Q8At(i, column)]));
       }
       continue;
     }

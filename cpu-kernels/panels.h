@@ -5,7 +5,8 @@
 //   F16   [k][16]; k rounded up to even with zeros
 //   BF16  [k / 2][16][2]: pairs of k side by side, so that a 32-bit lane holds both; k rounded up
 //         likewise
-//   Q8_0  per block of 32: f16 d[C], int8 [8 groups of 4 k][C][4]
+//   Q8_0  per block of 32: f16 d[C], int8 [32 / R groups of R k][C][R]: R = 2 for AVX2, which
+//         multiplies pairs of 16 bits, 4 in the AVX-512 tiers, which multiply four bytes
 //   Q4_0  per block: f16 d[C], bytes [4 groups][C][4]: byte j of group g holds element 8 g + j in
 //   its
 //         low nibble, 8 g + 4 + j in its high one
@@ -23,6 +24,12 @@ constexpr int64_t kIntColumns = 16;
 #else
 constexpr int64_t kIntColumns = 8;
 #endif
+
+// k of a group of Q8_0, and the place of element i of a column in a block.
+constexpr int64_t kQ8Group = kIntColumns == 8 ? 2 : 4;
+inline int64_t Q8At(int64_t i, int64_t column) {
+  return 2 * kIntColumns + i / kQ8Group * kQ8Group * kIntColumns + column * kQ8Group + i % kQ8Group;
+}
 
 // Bytes of a panel's scales (or minima) of one block, and of one group of 4 k.
 constexpr int64_t kScaleBytes = 2 * kIntColumns;
