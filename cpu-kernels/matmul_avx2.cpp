@@ -61,10 +61,14 @@ void WideRows(const MatmulArgs& args, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
     const WideRow row = WideRowOf(args, i);
     for (int64_t b = 0; b < args.k / kBlock; b++) {
-      alignas(32) int8_t q[kBlock];
+      alignas(16) int8_t q[kBlock];
       float sum;
       QuantBlock(args.x + i * args.ldx + b * kBlock, q, row.scale + b, &sum);
-      for (int64_t j = 0; j < kBlock; j++) row.q[b * kBlock + j] = q[j];
+      for (int64_t j = 0; j < kBlock; j += 16) {
+        const __m128i bytes = _mm_load_si128(reinterpret_cast<const __m128i*>(q + j));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.q + b * kBlock + j),
+                            _mm256_cvtepi8_epi16(bytes));
+      }
     }
   }
 }

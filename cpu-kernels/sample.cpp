@@ -178,7 +178,7 @@ Prefix FirstOf(const Row& row, Prefix set, double amount) {
 Prefix TopK(const Row& row, int64_t k) {
   if (k > kMostTopk) return FirstOf<true>(row, Prefix{}, static_cast<double>(k));
   int32_t ids[kMostTopk];
-  float values[kMostTopk];
+  float values[kMostTopk] = {};
   TopkList best = {.k = k, .count = 0, .ids = ids, .values = values};
   TopkRow(row.logits, row.n, &best);
   Prefix prefix = {.threshold = values[k - 1], .ties = 0};

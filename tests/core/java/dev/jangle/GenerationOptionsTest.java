@@ -46,8 +46,7 @@ class GenerationOptionsTest {
             .withMinP(1)
             .withSeed(-5)
             .withStop("a", "b")
-            .withSystem("s")
-            .withRaw(true);
+            .withSystem("s");
     assertEquals(
         new GenerationOptions(
             1,
@@ -59,8 +58,9 @@ class GenerationOptionsTest {
             -5,
             List.of("a", "b"),
             Optional.of("s"),
-            true),
+            false),
         all);
+    assertTrue(OPTIONS.withRaw(true).raw());
     assertEquals(GenerationOptions.defaults(), OPTIONS, "the original stays");
     assertEquals(all, all.withMaxTokens(9).withMaxTokens(1));
     assertEquals(all, all.withDecoding(Decoding.PLAIN).withDecoding(Decoding.PAPER));
@@ -71,7 +71,11 @@ class GenerationOptionsTest {
   void refusesWhatIsOutOfRange() {
     refuses(() -> OPTIONS.withMaxTokens(0), "maxTokens is 0", "at least 1");
     refuses(() -> OPTIONS.withMaxTokens(-1), "maxTokens is -1");
-    refuses(() -> OPTIONS.withTemperature(-0.1), "temperature is -0.1", "0 (greedy) to 100");
+    refuses(
+        () -> OPTIONS.withTemperature(-0.1), "temperature is -0.1", "0 (greedy), or 0.001 to 100");
+    refuses(() -> OPTIONS.withTemperature(1e-46), "temperature is 1.0E-46");
+    refuses(() -> OPTIONS.withRaw(true).withSystem("s"), "raw", "system");
+    refuses(() -> OPTIONS.withSystem("s").withRaw(true), "raw", "system");
     refuses(() -> OPTIONS.withTemperature(100.1), "temperature");
     refuses(() -> OPTIONS.withTemperature(Double.NaN), "temperature is NaN");
     refuses(() -> OPTIONS.withTopK(-1), "topK is -1", "0 (off) or more");

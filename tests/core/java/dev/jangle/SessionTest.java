@@ -150,11 +150,17 @@ class SessionTest {
     try (Model plain = Model.open(TinyFolder.gguf("gguf_q8_0"));
         Session session = plain.openSession()) {
       assertTrue(plain.tokenizer().chatTemplate().isEmpty());
-      GenerationResult result = session.send("as it is", CHAT.withSystem("ignored"));
+      GenerationResult result = session.send("as it is", CHAT);
       assertEquals(
           plain.tokenizer().encode("as it is", true, false).length,
           result.statistics().promptTokens());
       assertEquals(List.of(), session.messages());
+      IllegalArgumentException refusal =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> session.send("as it is", CHAT.withSystem("be brief")));
+      assertTrue(refusal.getMessage().contains("no chat template"), refusal.getMessage());
+      assertEquals(result.text(), session.send("as it is", CHAT).text(), "the session goes on");
     }
   }
 

@@ -11,7 +11,8 @@ import java.util.Optional;
  *
  * @param maxTokens the exact most tokens to write, at least 1
  * @param decoding how tokens are found; never changes the text
- * @param temperature 0 for greedy, else the softmax temperature
+ * @param temperature 0 for greedy, else the softmax temperature, at least 0.001: the kernels divide
+ *     by it in single precision
  * @param topK keep the k likeliest tokens; 0 keeps all
  * @param topP keep the fewest likeliest tokens that together have this probability; 1 keeps all
  * @param minP drop tokens less likely than this share of the likeliest; 0 keeps all
@@ -40,7 +41,10 @@ public record GenerationOptions(
   public GenerationOptions {
     require(maxTokens >= 1, "maxTokens", maxTokens, "at least 1");
     require(
-        temperature >= 0 && temperature <= 100, "temperature", temperature, "0 (greedy) to 100");
+        temperature == 0 || (temperature >= 0.001 && temperature <= 100),
+        "temperature",
+        temperature,
+        "0 (greedy), or 0.001 to 100");
     require(topK >= 0, "topK", topK, "0 (off) or more");
     require(topP > 0 && topP <= 1, "topP", topP, "more than 0, at most 1 (off)");
     require(minP >= 0 && minP <= 1, "minP", minP, "0 (off) to 1");
@@ -48,6 +52,10 @@ public record GenerationOptions(
     Objects.requireNonNull(system, "system");
     stop = List.copyOf(stop);
     require(stop.stream().noneMatch(String::isEmpty), "stop", stop, "strings that are not empty");
+    if (raw && system.isPresent()) {
+      throw new IllegalArgumentException(
+          "raw takes the prompt as it is, so a system message has no place in it; leave one out");
+    }
   }
 
   /** Greedy, 256 tokens, {@link Decoding#AUTO}. */
@@ -81,7 +89,7 @@ public record GenerationOptions(
   /**
    * Sets what the logits are divided by before a token is drawn.
    *
-   * @param value 0 to 100, without unit: 0, the default, is greedy, always the likeliest token, and
+   * @param value 0, or 0.001 to 100, without unit: 0, the default, is greedy, always the likeliest token, and
    *     leaves {@code topK}, {@code topP}, {@code minP} and {@code seed} without effect; 1 draws as
    *     the model says; more is more even
    * @throws IllegalArgumentException where it is outside, or NaN
@@ -154,9 +162,10 @@ public record GenerationOptions(
 
   /**
    * Puts a system message before the first message of a conversation. Without effect on later
-   * messages of a {@link Session}, and where no chat template is used.
+   * messages of a {@link Session}.
    *
-   * @param value the message; there is none by default
+   * @param value the message; there is none by default. A model without a chat template refuses it
+   * @throws IllegalArgumentException with {@link #withRaw}
    */
   public GenerationOptions withSystem(String value) {
     return new GenerationOptions(
@@ -168,6 +177,7 @@ public record GenerationOptions(
    *
    * @param value true for the prompt as it is; false, the default, for the template, which only
    *     some models have
+   * @throws IllegalArgumentException for true with a system message
    */
   public GenerationOptions withRaw(boolean value) {
     return new GenerationOptions(

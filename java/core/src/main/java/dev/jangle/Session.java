@@ -72,7 +72,8 @@ public final class Session implements AutoCloseable {
    *
    * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
    *     context; it stays as it was before the call
-   * @throws IllegalArgumentException where the prompt has no tokens
+   * @throws IllegalArgumentException where the prompt has no tokens, or there is a system message
+   *     and no chat template
    * @throws IllegalStateException where the session is in use or closed
    */
   public GenerationResult send(
@@ -104,6 +105,11 @@ public final class Session implements AutoCloseable {
         throw new IllegalStateException("the session is closed");
       }
       boolean chat = !options.raw() && model.tokenizer().chatTemplate().isPresent();
+      if (!chat && options.system().isPresent()) {
+        throw new IllegalArgumentException(
+            "the model has no chat template, so a system message has no place; write it into the"
+                + " prompt");
+      }
       List<ChatMessage> turn = new ArrayList<>(messages);
       if (chat && turn.isEmpty() && options.system().isPresent()) {
         turn.add(new ChatMessage("system", options.system().get()));
