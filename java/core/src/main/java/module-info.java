@@ -11,4 +11,5 @@ module dev.jangle {
   exports dev.jangle.format;
   exports dev.jangle.model;
   exports dev.jangle.text;
+  exports dev.jangle.train;
 }

@@ -9,11 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Writes the small vocabularies among the test resources where a tokenizer can be opened. */
-final class TokenizerFiles {
+public final class TokenizerFiles {
   private TokenizerFiles() {}
 
   /** Opens the vocabulary {@code name} as a {@code folder} or as a {@code gguf} file. */
-  static Tokenizer open(Path temporary, String name, String kind) throws IOException {
+  public static Tokenizer open(Path temporary, String name, String kind) throws IOException {
     return kind.equals("folder")
         ? Tokenizer.open(new TokenizerSource.HuggingFace(folder(temporary, name)))
         : openGguf(gguf(temporary, name));
@@ -25,7 +25,7 @@ final class TokenizerFiles {
     }
   }
 
-  static Path folder(Path temporary, String name) throws IOException {
+  public static Path folder(Path temporary, String name) throws IOException {
     Path folder = Files.createTempDirectory(temporary, name);
     Files.write(
         folder.resolve("tokenizer.json"),

@@ -89,9 +89,9 @@ public record GenerationOptions(
   /**
    * Sets what the logits are divided by before a token is drawn.
    *
-   * @param value 0, or 0.001 to 100, without unit: 0, the default, is greedy, always the likeliest token, and
-   *     leaves {@code topK}, {@code topP}, {@code minP} and {@code seed} without effect; 1 draws as
-   *     the model says; more is more even
+   * @param value 0, or 0.001 to 100, without unit: 0, the default, is greedy, always the likeliest
+   *     token, and leaves {@code topK}, {@code topP}, {@code minP} and {@code seed} without effect;
+   *     1 draws as the model says; more is more even
    * @throws IllegalArgumentException where it is outside, or NaN
    */
   public GenerationOptions withTemperature(double value) {

@@ -1,0 +1,168 @@
+package dev.jangle.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class BatchesTest {
+  private static final int LENGTH = 64;
+  private static final NoiseStrategy NOISE = new NoiseStrategy.Segments(5, 0.3);
+
+  private static List<Sample> samples() {
+    List<Sample> samples = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      samples.add(Samples.of(3 + i % 5, 4 + i % 30));
+    }
+    return samples;
+  }
+
+  private static Batches batches(NoiseStrategy noise, long seed) {
+    return new Batches(samples(), noise, seed, LENGTH);
+  }
+
+  @Test
+  void everySampleComesOnceAnEpoch() {
+    Batches batches = batches(new NoiseStrategy.None(), 1);
+    for (int epoch = 0; epoch < 3; epoch++) {
+      List<String> seen = new ArrayList<>();
+      int rows = batches.rows();
+      for (int row = 0; row < rows; row++) {
+        PackedBatch batch = batches.next(0);
+        for (int i = 0; i < batch.used(); i++) {
+          if (batch.positions()[i] == 0) {
+            int to = i + 1;
+            while (to < batch.used() && batch.positions()[to] > 0) {
+              to++;
+            }
+            int first = i;
+            while (batch.targets()[first] == PackedBatch.NONE) {
+              first++;
+            }
+            seen.add((first - i + 1) + "+" + (to - first)); // prompt and answer
+          }
+        }
+      }
+      List<String> expected =
+          samples().stream()
+              .map(
+                  sample -> {
+                    int prompt = 0;
+                    while (!sample.written(prompt)) {
+                      prompt++;
+                    }
+                    return prompt + "+" + (sample.length() - prompt);
+                  })
+              .sorted()
+              .toList();
+      assertEquals(expected, seen.stream().sorted().toList());
+      assertEquals(epoch, batches.place().epoch());
+      if (epoch < 2) {
+        batches.next(0);
+        batches.seek(new Batches.Place(epoch + 1, 0));
+      }
+    }
+  }
+
+  @Test
+  void aRowKeepsItsSamplesApart() {
+    PackedBatch batch = new PackedBatch(12);
+    batch.add(noised(Samples.of(2, 3)));
+    batch.add(noised(Samples.of(1, 4)));
+    assertEquals(8, batch.used());
+    assertArrayEquals(
+        new int[] {100, 101, 102, 103, 100, 101, 102, 103, 0, 0, 0, 0}, batch.inputs());
+    int no = PackedBatch.NONE;
+    assertArrayEquals(
+        new int[] {no, 102, 103, 104, 101, 102, 103, 104, no, no, no, no}, batch.targets());
+    assertArrayEquals(new int[] {0, 0, 0, 0, 4, 4, 4, 4, 8, 9, 10, 11}, batch.starts());
+    assertArrayEquals(new int[] {0, 1, 2, 3, 0, 1, 2, 3, 0, 0, 0, 0}, batch.positions());
+    assertEquals(7, batch.learnt());
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> batch.add(noised(Samples.of(3, 3))));
+    assertTrue(refusal.getMessage().contains("4 of 12"), refusal.getMessage());
+  }
+
+  private static NoisedSample noised(Sample sample) {
+    return SegmentPlacer.noise(new NoiseStrategy.None(), sample, 0, new CounterRandom(1));
+  }
+
+  @Test
+  void noiseNeverChangesTargets() {
+    Batches clean = batches(new NoiseStrategy.None(), 5);
+    Batches noisy = batches(NOISE, 5);
+    boolean changed = false;
+    for (int row = 0; row < 3 * clean.rows(); row++) {
+      PackedBatch a = clean.next(0.5);
+      PackedBatch b = noisy.next(0.5);
+      assertArrayEquals(a.targets(), b.targets());
+      assertArrayEquals(a.starts(), b.starts());
+      assertArrayEquals(a.positions(), b.positions());
+      changed |= !Arrays.equals(a.inputs(), b.inputs());
+    }
+    assertTrue(changed);
+  }
+
+  @Test
+  void ownDraftsReplaceTheNoiseAndNothingElse() {
+    PackedBatch batch = batches(NOISE, 9).next(0);
+    int[] before = batch.inputs().clone();
+    int[] written = new int[LENGTH];
+    Arrays.setAll(written, i -> 5000 + i);
+    batch.redraw(written);
+    int noise = 0;
+    for (int i = 0; i < LENGTH; i++) {
+      boolean noised = batch.depths()[i] > 0;
+      assertEquals(noised ? 5000 + i - 1 : before[i], batch.inputs()[i]);
+      noise += noised ? 1 : 0;
+    }
+    assertTrue(noise > 0);
+  }
+
+  @Test
+  void aRunGoesOnWhereItStopped() {
+    Batches whole = batches(NOISE, 3);
+    Batches stopped = batches(NOISE, 3);
+    for (int i = 0; i < 3 * whole.rows(); i++) {
+      Batches resumed = batches(NOISE, 3);
+      resumed.seek(stopped.place());
+      int[] expected = whole.next(0.2).inputs();
+      assertArrayEquals(expected, stopped.next(0.2).inputs());
+      assertArrayEquals(expected, resumed.next(0.2).inputs());
+    }
+    assertThrows(
+        IllegalArgumentException.class, () -> batches(NOISE, 3).seek(new Batches.Place(0, 1000)));
+  }
+
+  @Test
+  void epochsAndSeedsDiffer() {
+    Batches batches = batches(NOISE, 3);
+    int[] first = batches.next(0).inputs();
+    batches.seek(new Batches.Place(1, 0));
+    assertFalse(Arrays.equals(first, batches.next(0).inputs()));
+    assertFalse(Arrays.equals(first, batches(NOISE, 4).next(0).inputs()));
+    assertNotEquals(new Batches.Place(0, 1), batches.place());
+  }
+
+  @Test
+  void rowsAreWellFilled() {
+    Batches batches = batches(NOISE, 1);
+    int inputs = samples().stream().mapToInt(sample -> sample.length() - 1).sum();
+    assertTrue(inputs > 0.85 * LENGTH * batches.rows(), batches.rows() + " rows");
+  }
+
+  @Test
+  void refusesSamplesThatDoNotFit() {
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new Batches(List.of(Samples.of(30, 36)), NOISE, 1, LENGTH));
+    assertThrows(IllegalArgumentException.class, () -> new Batches(List.of(), NOISE, 1, LENGTH));
+  }
+}
