@@ -20,16 +20,6 @@ int64_t Rows(int64_t rows) { return std::min(rows, kBatchRows); }
 
 int64_t Ranges(int64_t max_pages) { return RangeOf(static_cast<int32_t>(max_pages) - 1) + 1; }
 
-template <typename Kernel>
-int32_t LaunchWith(jg_stream* stream, Kernel kernel, dim3 grid, size_t shared_bytes,
-                   const AttentionPlan& plan) {
-  JG_CUDA(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                               cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes)));
-  JG_CUDA(Launch(kernel, grid, dim3(kAttentionThreads), shared_bytes, stream->stream, plan));
-  return JG_OK;
-}
-
 template <int kDim, int kGroups>
 int32_t LaunchKernels(jg_stream* stream, int64_t ranges, AttentionPlan plan) {
   using Tile = AttentionTile<kDim, kGroups>;
@@ -43,13 +33,13 @@ int32_t LaunchKernels(jg_stream* stream, int64_t ranges, AttentionPlan plan) {
   plan.turns = static_cast<int32_t>(std::clamp<int64_t>(wanted, 1, std::min(rows, plan.run_rows)));
   const dim3 prefix(static_cast<uint32_t>(row_groups * plan.turns), static_cast<uint32_t>(ranges),
                     static_cast<uint32_t>(plan.layout.kv_heads * head_blocks));
-  if (int32_t status = LaunchWith(stream, AttentionPrefixKernel<kDim, kGroups>, prefix,
-                                  sizeof(typename Tile::Shared), plan)) {
-    return status;
-  }
+  JG_CUDA((LaunchShared<AttentionPrefixKernel<kDim, kGroups>, sizeof(typename Tile::Shared)>(
+      prefix, dim3(kAttentionThreads), stream->stream, plan)));
   const int64_t tail_blocks = (plan.group + 7) / 8 * plan.layout.kv_heads;
   const dim3 tail(static_cast<uint32_t>(rows), static_cast<uint32_t>(tail_blocks));
-  return LaunchWith(stream, AttentionTailKernel<kDim>, tail, sizeof(TailShared<kDim>), plan);
+  JG_CUDA((LaunchShared<AttentionTailKernel<kDim>, sizeof(TailShared<kDim>)>(
+      tail, dim3(kAttentionThreads), stream->stream, plan)));
+  return JG_OK;
 }
 
 // Tiles as wide as the columns that share keys may fill. Which one it is changes no bit.

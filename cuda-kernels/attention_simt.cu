@@ -150,12 +150,10 @@ int32_t Run(jg_stream* stream, const AttentionArgs& args) {
   const dim3 grid(static_cast<uint32_t>(args.batch->rows), static_cast<uint32_t>(args.kv_heads),
                   static_cast<uint32_t>((group + kHeads - 1) / kHeads));
   const CacheLayout layout = {args.kv_heads, args.head_dim};
-  JG_CUDA(cudaFuncSetAttribute(AttentionSimtKernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(sizeof(AttentionShared))));
-  JG_CUDA(Launch(AttentionSimtKernel<T>, grid, dim3(kThreads), sizeof(AttentionShared),
-                 stream->stream, *args.batch, static_cast<int>(group),
-                 static_cast<int>(args.head_dim), layout, args.scale,
-                 static_cast<const T*>(args.kv_pages), args.q, args.ldq, args.out, args.ldout));
+  JG_CUDA((LaunchShared<AttentionSimtKernel<T>, sizeof(AttentionShared)>(
+      grid, dim3(kThreads), stream->stream, *args.batch, static_cast<int>(group),
+      static_cast<int>(args.head_dim), layout, args.scale, static_cast<const T*>(args.kv_pages),
+      args.q, args.ldq, args.out, args.ldout)));
   return JG_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstddef>
 #include <tuple>
 
@@ -14,8 +15,7 @@
 namespace jangle {
 
 // Runs kernel(arguments...) over `grid` blocks of `block` threads with `shared_bytes` of dynamic
-// shared memory, in stream order. A kernel that needs more than 48 KiB must have been given them
-// with cudaFuncSetAttribute before.
+// shared memory, in stream order; of more than 48 KiB see LaunchShared.
 template <typename... Parameters, typename... Arguments>
 cudaError_t Launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                    cudaStream_t stream, const Arguments&... arguments) {
@@ -33,6 +33,24 @@ cudaError_t Launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t 
       },
       values);
 #endif
+}
+
+// Launch with kSharedBytes of shared memory, be they more than the 48 KiB that every kernel may
+// have: more must be allowed to a kernel first. That belongs to the kernel on the device, of which
+// a process uses one (context.cu), so it is done once; where it fails, again by the next launch.
+// Threads that come here at the same time may each do it, to the same effect.
+template <auto kKernel, size_t kSharedBytes, typename... Arguments>
+cudaError_t LaunchShared(dim3 grid, dim3 block, cudaStream_t stream,
+                         const Arguments&... arguments) {
+  static std::atomic<bool> allowed{false};
+  if (!allowed.load(std::memory_order_acquire)) {
+    const cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kKernel),
+                                                   cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                   static_cast<int>(kSharedBytes));
+    if (error != cudaSuccess) return error;
+    allowed.store(true, std::memory_order_release);
+  }
+  return Launch(kKernel, grid, block, kSharedBytes, stream, arguments...);
 }
 
 }  // namespace jangle

@@ -181,12 +181,9 @@ __global__ void __launch_bounds__(kMatmulThreads,
 template <typename Format, int kTiles, int kGroups>
 int32_t LaunchMatmulTile(jg_stream* stream, const MatmulPlan& plan) {
   using Shared = typename MatmulTile<Format::kDtype, kTiles, kGroups>::Shared;
-  const auto kernel = MatmulKernel<Format, kTiles, kGroups>;
-  JG_CUDA(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                               cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(sizeof(Shared))));
   const dim3 grid(static_cast<uint32_t>(plan.Blocks()), static_cast<uint32_t>(plan.splits));
-  JG_CUDA(Launch(kernel, grid, dim3(kMatmulThreads), sizeof(Shared), stream->stream, plan));
+  JG_CUDA((LaunchShared<MatmulKernel<Format, kTiles, kGroups>, sizeof(Shared)>(
+      grid, dim3(kMatmulThreads), stream->stream, plan)));
   return JG_OK;
 }
 

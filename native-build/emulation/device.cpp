@@ -1,4 +1,6 @@
-// The pretended device's properties: an sm_90 with 132 multiprocessors.
+// The pretended device's properties: an sm_90 with 132 multiprocessors. JANGLE_EMULATION_DEVICES
+// sets how many there are (1), JANGLE_EMULATION_DRIVER the version of CUDA that the driver is for
+// (the runtime's; 0: there is no driver).
 
 #include "device.h"
 
@@ -9,7 +11,7 @@
 namespace jangle::emulation {
 namespace {
 
-constexpr int kCudaVersion = 13000;
+constexpr int kRuntimeVersion = 13000;
 constexpr int kL2Bytes = 50 * 1024 * 1024;
 constexpr int kSharedPerMultiprocessor = 228 * 1024;
 constexpr int kRegisters = 65536;
@@ -22,8 +24,18 @@ std::recursive_mutex& Mutex() {
 
 int DeviceCount() { return static_cast<int>(EnvironmentNumber("JANGLE_EMULATION_DEVICES", 1)); }
 
+int DriverVersion() {
+  return static_cast<int>(EnvironmentNumber("JANGLE_EMULATION_DRIVER", kRuntimeVersion));
+}
+
+// Whether there are devices at all. The minor version of an older driver does not matter.
+cudaError_t CheckDriver() {
+  if (DriverVersion() / 1000 < kRuntimeVersion / 1000) return cudaErrorInsufficientDriver;
+  return DeviceCount() == 0 ? cudaErrorNoDevice : cudaSuccess;
+}
+
 cudaError_t CheckDevice(int device) {
-  if (DeviceCount() == 0) return cudaErrorNoDevice;
+  if (const cudaError_t error = CheckDriver()) return error;
   if (device < 0 || device >= DeviceCount()) return cudaErrorInvalidDevice;
   return cudaSuccess;
 }
@@ -38,8 +50,9 @@ using namespace jangle::emulation;
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return Return(cudaErrorInvalidValue);
-  *count = DeviceCount();
-  return Return(*count == 0 ? cudaErrorNoDevice : cudaSuccess);
+  const cudaError_t error = CheckDriver();
+  *count = error == cudaSuccess ? DeviceCount() : 0;
+  return Return(error);
 }
 
 // All devices are the same one.
@@ -53,11 +66,15 @@ cudaError_t cudaGetDevice(int* device) {
 
 cudaError_t cudaDriverGetVersion(int* version) {
   if (version == nullptr) return Return(cudaErrorInvalidValue);
-  *version = kCudaVersion;
+  *version = DriverVersion();
   return cudaSuccess;
 }
 
-cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  if (version == nullptr) return Return(cudaErrorInvalidValue);
+  *version = kRuntimeVersion;
+  return cudaSuccess;
+}
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (properties == nullptr) return Return(cudaErrorInvalidValue);

@@ -1,18 +1,11 @@
 #include "device.h"
 #include "random.h"
-#include "reference.h"
+#include "sample_reference.h"
 
 using namespace jangle;
 using namespace jangle::test;
 
 namespace {
-
-struct Filters {
-  float temperature = 1;
-  int32_t top_k = 0;
-  float top_p = 1;
-  float min_p = 0;
-};
 
 // A batch whose rows stand at the given positions, each a sequence of its own.
 class RowsAt {
@@ -68,55 +61,16 @@ std::vector<int32_t> Draw(const Device& device, const std::vector<float>& logits
   return DrawRows(device, at, 0, static_cast<int64_t>(positions.size()), n, rows, n, f, seed);
 }
 
-std::vector<int32_t> Positions(int32_t count) {
-  std::vector<int32_t> positions;
-  for (int32_t i = 0; i < count; i++) positions.push_back(i);
-  return positions;
-}
-
-// The draw in double; `close` where the runner-up is too near to tell.
-int32_t ReferenceDraw(const std::vector<float>& logits, const std::vector<double>& kept,
-                      float temperature, uint64_t seed, int32_t position, bool* close) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double best = -INFINITY;
-  double second = -INFINITY;
-  int32_t id = -1;
-  for (size_t i = 0; i < logits.size(); i++) {
-    if (kept[i] == 0) continue;
-    const double key =
-        (logits[i] - largest) / static_cast<double>(temperature) +
-        GumbelReference(seed, static_cast<uint32_t>(position) + 1, static_cast<uint32_t>(i));
-    if (key > best) {
-      second = best;
-      best = key;
-      id = static_cast<int32_t>(i);
-    } else {
-      second = std::max(second, key);
-    }
-  }
-  *close = best - second < 1e-4;
-  return id;
+// Draw on a device.
+auto DrawOn(const Device& device) {
+  return [&device](const std::vector<float>& logits, const std::vector<int32_t>& positions,
+                   const Filters& f,
+                   uint64_t seed) { return Draw(device, logits, positions, f, seed); };
 }
 
 void CheckAgainstReference(const Device& device, const std::vector<float>& logits, const Filters& f,
                            int32_t draws) {
-  CHECK_CONTEXT("n %zu, temperature %g, top_k %d, top_p %g, min_p %g", logits.size(),
-                static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
-                static_cast<double>(f.min_p));
-  const auto kept = FilteredSoftmax(logits.data(), static_cast<int64_t>(logits.size()),
-                                    f.temperature, f.top_k, f.top_p, f.min_p);
-  const uint64_t seed = 0x123456789abcdef0u + logits.size();
-  const auto ids = Draw(device, logits, Positions(draws), f, seed);
-  int32_t told = 0;
-  for (int32_t i = 0; i < draws; i++) {
-    CHECK_CONTEXT("position %d", i);
-    bool close = false;
-    const int32_t want = ReferenceDraw(logits, kept, f.temperature, seed, i, &close);
-    if (close) continue;
-    CHECK_EQ(ids[static_cast<size_t>(i)], want);
-    told++;
-  }
-  CHECK(told >= draws * 9 / 10);
+  CheckDraws(logits, f, draws, DrawOn(device));
 }
 
 const std::vector<Filters> kFilters = {
@@ -211,38 +165,7 @@ TEST(sample_has_the_distribution_of_the_softmax) {
   Random random(5);
   const auto logits = random.Normals(15, 1.5f);
   for (const Filters& f : {Filters{}, Filters{2, 10, 0.8f, 0}, Filters{.min_p = 0.1f}}) {
-    CHECK_CONTEXT("temperature %g, top_k %d, top_p %g, min_p %g",
-                  static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
-                  static_cast<double>(f.min_p));
-    const auto p = FilteredSoftmax(logits.data(), 15, f.temperature, f.top_k, f.top_p, f.min_p);
-    const int32_t draws = f.top_k > 0 ? 80 : 300;
-    std::vector<int32_t> counts(15);
-    for (int32_t id : Draw(device, logits, Positions(draws), f, 99)) {
-      counts[static_cast<size_t>(id)]++;
-    }
-    // Tokens too rare for the statistic share one cell.
-    double chi_square = 0;
-    double rare_expected = 0;
-    double rare_count = 0;
-    int cells = 0;
-    for (size_t i = 0; i < 15; i++) {
-      const double expected = p[i] * draws;
-      if (p[i] == 0) CHECK_EQ(counts[i], 0);
-      if (expected < 8) {
-        rare_expected += expected;
-        rare_count += counts[i];
-        continue;
-      }
-      chi_square += (counts[i] - expected) * (counts[i] - expected) / expected;
-      cells++;
-    }
-    if (rare_expected > 0) {
-      chi_square += (rare_count - rare_expected) * (rare_count - rare_expected) /
-                    std::max(rare_expected, 1.0);
-      cells++;
-    }
-    // Mean cells - 1, deviation sqrt(2 (cells - 1)); the seed is fixed, so this never flickers.
-    CHECK_NEAR(chi_square, 0, cells + 3.5 * std::sqrt(2.0 * cells));
+    CheckDistribution(logits, f, f.top_k > 0 ? 80 : 300, DrawOn(device));
   }
 }
 
@@ -250,21 +173,14 @@ TEST(sample_has_the_distribution_of_the_softmax) {
 TEST(sample_noise_differs_by_seed_and_position) {
   const Device device;
   const std::vector<float> flat(16, 0.0f);
-  std::vector<int32_t> by_seed(16);
+  std::vector<int32_t> by_seed;
   for (uint64_t seed = 0; seed < 320; seed++) {
     // The high word of the seed counts as well.
     const uint64_t whole = seed % 2 == 0 ? seed : seed << 32;
-    by_seed[static_cast<size_t>(Draw(device, flat, {7}, {}, whole)[0])]++;
+    by_seed.push_back(Draw(device, flat, {7}, {}, whole)[0]);
   }
-  std::vector<int32_t> by_position(16);
-  for (int32_t id : Draw(device, flat, Positions(320), {}, 3)) {
-    by_position[static_cast<size_t>(id)]++;
-  }
-  for (const auto& counts : {by_seed, by_position}) {
-    double chi_square = 0;
-    for (int32_t count : counts) chi_square += (count - 20.0) * (count - 20.0) / 20.0;
-    CHECK_NEAR(chi_square, 0, 16 + 3.5 * std::sqrt(2.0 * 16));
-  }
+  CheckUniform(by_seed, 16);
+  CheckUniform(Draw(device, flat, Positions(320), {}, 3), 16);
 }
 
 TEST(sample_is_the_same_alone_and_in_a_batch) {
@@ -295,9 +211,7 @@ TEST(sample_is_the_same_alone_and_in_a_batch) {
 TEST(sample_at_the_ends) {
   const Device device;
   for (const Filters& f : kFilters) {
-    CHECK_CONTEXT("temperature %g, top_k %d, top_p %g, min_p %g",
-                  static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
-                  static_cast<double>(f.min_p));
+    CHECK_FILTERS_CONTEXT(f);
     // Rows of a NaN, of an infinity, of all but one masked, and of all masked; each beside others.
     const int64_t n = 90;
     std::vector<float> rows;

@@ -2,11 +2,15 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "device_array.h"
+#include "emulation/report.h"
 #include "launch.cuh"
 #include "native/check.h"
 
@@ -30,6 +34,11 @@ class Environment {
 __global__ void Nothing() {}
 __global__ void MuchShared() {}
 __global__ void TooMuchShared() {}
+
+__global__ void Count(unsigned* count) { atomicAdd(count, 1u); }
+
+// With lanes that a block of one thread lacks.
+__global__ void Lose() { __shfl_sync(0xffffffffu, 1, 0); }
 
 cudaError_t LaunchNothing(dim3 grid, dim3 block, size_t shared_bytes = 0) {
   return Launch(Nothing, grid, block, shared_bytes, nullptr);
@@ -69,6 +78,26 @@ TEST(runtime_no_device) {
   CHECK_EQ(count, 0);
   CHECK_EQ(cudaSetDevice(0), cudaErrorNoDevice);
   cudaGetLastError();
+}
+
+TEST(runtime_driver_version) {
+  const auto expect = [](const char* version, int number, cudaError_t error, int devices) {
+    CHECK_CONTEXT("driver %s", version);
+    const Environment driver("JANGLE_EMULATION_DRIVER", version);
+    int found = -1;
+    CHECK_EQ(cudaDriverGetVersion(&found), cudaSuccess);
+    CHECK_EQ(found, number);
+    CHECK_EQ(cudaRuntimeGetVersion(&found), cudaSuccess);
+    CHECK_EQ(found, 13000);
+    CHECK_EQ(cudaGetDeviceCount(&found), error);
+    CHECK_EQ(found, devices);
+    CHECK_EQ(cudaSetDevice(0), error);
+    cudaGetLastError();
+  };
+  expect("0", 0, cudaErrorInsufficientDriver, 0);
+  expect("12090", 12090, cudaErrorInsufficientDriver, 0);
+  expect("13000", 13000, cudaSuccess, 1);
+  expect("14010", 14010, cudaSuccess, 1);
 }
 
 TEST(runtime_last_error) {
@@ -165,6 +194,41 @@ TEST(runtime_shared_memory_limits) {
   CHECK_EQ(LaunchNothing(dim3(1), dim3(32), 100 * kKib), cudaErrorInvalidValue);
   CHECK_EQ(cudaFuncSetAttribute(TooMuchShared, limit, 227 * kKib + 1), cudaErrorInvalidValue);
   CHECK_EQ(Launch(TooMuchShared, dim3(1), dim3(32), 100 * kKib, nullptr), cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+// LaunchShared allows a kernel its shared memory at the first launch that may, and not again: a
+// limit that is lowered behind its back stays.
+TEST(runtime_shared_memory_is_allowed_once) {
+  constexpr size_t kBytes = 100 * kKib;
+  const DeviceArray<unsigned> count(std::vector<unsigned>(1, 0));
+  const auto launch = [&] {
+    return LaunchShared<Count, kBytes>(dim3(1), dim3(1), nullptr, count.data());
+  };
+  const void* kernel = reinterpret_cast<const void*>(Count);
+  const cudaFuncAttribute limit = cudaFuncAttributeMaxDynamicSharedMemorySize;
+  emulation::ResetReports();
+  CHECK_EQ(Launch(Count, dim3(1), dim3(1), kBytes, nullptr, count.data()), cudaErrorInvalidValue);
+  // A call that fails, here since the device is lost, is not the one.
+  CHECK_EQ(Launch(Lose, dim3(1), dim3(1), 0, nullptr), cudaErrorLaunchFailure);
+  CHECK_EQ(launch(), cudaErrorLaunchFailure);
+  emulation::ResetReports();
+  std::atomic<int> failed{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 10; j++) {
+        if (launch() != cudaSuccess) failed++;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQ(failed.load(), 0);
+  CHECK_EQ(count.Download()[0], 40);
+  CHECK_EQ(cudaFuncSetAttribute(kernel, limit, 48 * kKib), cudaSuccess);
+  CHECK_EQ(launch(), cudaErrorInvalidValue);
+  CHECK_EQ(cudaFuncSetAttribute(kernel, limit, static_cast<int>(kBytes)), cudaSuccess);
+  CHECK_EQ(launch(), cudaSuccess);
   cudaGetLastError();
 }
 

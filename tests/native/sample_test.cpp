@@ -1,20 +1,13 @@
 #include "check.h"
 #include "guard.h"
 #include "random.h"
-#include "reference.h"
+#include "sample_reference.h"
 #include "tiers.h"
 
 using namespace jangle;
 using namespace jangle::test;
 
 namespace {
-
-struct Filters {
-  float temperature = 1;
-  int32_t top_k = 0;
-  float top_p = 1;
-  float min_p = 0;
-};
 
 // Draws one token per position from the same logits.
 std::vector<int32_t> Draw(const Kernels& kernels, const std::vector<float>& logits,
@@ -33,55 +26,17 @@ std::vector<int32_t> Draw(const Kernels& kernels, const std::vector<float>& logi
   return {ids.begin(), ids.end()};
 }
 
-std::vector<int32_t> Positions(int32_t count) {
-  std::vector<int32_t> positions;
-  for (int32_t i = 0; i < count; i++) positions.push_back(i);
-  return positions;
-}
-
-// The draw in double; `close` where the runner-up is too near to tell.
-int32_t ReferenceDraw(const std::vector<float>& logits, const std::vector<double>& kept,
-                      float temperature, uint64_t seed, int32_t position, bool* close) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double best = -INFINITY;
-  double second = -INFINITY;
-  int32_t id = -1;
-  for (size_t i = 0; i < logits.size(); i++) {
-    if (kept[i] == 0) continue;
-    const double key =
-        (logits[i] - largest) / static_cast<double>(temperature) +
-        GumbelReference(seed, static_cast<uint32_t>(position) + 1, static_cast<uint32_t>(i));
-    if (key > best) {
-      second = best;
-      best = key;
-      id = static_cast<int32_t>(i);
-    } else {
-      second = std::max(second, key);
-    }
-  }
-  *close = best - second < 1e-4;
-  return id;
+// Draw of a tier.
+auto DrawOf(const Tier& tier) {
+  return [&tier](const std::vector<float>& logits, const std::vector<int32_t>& positions,
+                 const Filters& f,
+                 uint64_t seed) { return Draw(*tier.kernels, logits, positions, f, seed); };
 }
 
 void CheckAgainstReference(const Tier& tier, const std::vector<float>& logits, const Filters& f,
                            int32_t draws) {
-  CHECK_CONTEXT("tier %s, n %zu, temperature %g, top_k %d, top_p %g, min_p %g", tier.name,
-                logits.size(), static_cast<double>(f.temperature), f.top_k,
-                static_cast<double>(f.top_p), static_cast<double>(f.min_p));
-  const auto kept = FilteredSoftmax(logits.data(), static_cast<int64_t>(logits.size()),
-                                    f.temperature, f.top_k, f.top_p, f.min_p);
-  const uint64_t seed = 0x123456789abcdef0u + logits.size();
-  const auto ids = Draw(*tier.kernels, logits, Positions(draws), f, seed);
-  int32_t told = 0;
-  for (int32_t i = 0; i < draws; i++) {
-    CHECK_CONTEXT("position %d", i);
-    bool close = false;
-    const int32_t want = ReferenceDraw(logits, kept, f.temperature, seed, i, &close);
-    if (close) continue;
-    CHECK_EQ(ids[static_cast<size_t>(i)], want);
-    told++;
-  }
-  CHECK(told >= draws * 9 / 10);
+  CHECK_CONTEXT("tier %s", tier.name);
+  CheckDraws(logits, f, draws, DrawOf(tier));
 }
 
 const std::vector<Filters> kFilters = {
@@ -166,40 +121,8 @@ TEST(sample_has_the_distribution_of_the_softmax) {
   for (const Tier& tier : Tiers()) {
     Random random(5);
     const auto logits = random.Normals(40, 1.5f);
-    const int32_t draws = 40000;
-    for (const Filters& f : kFilters) {
-      CHECK_CONTEXT("tier %s, temperature %g, top_k %d, top_p %g, min_p %g", tier.name,
-                    static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
-                    static_cast<double>(f.min_p));
-      const auto p = FilteredSoftmax(logits.data(), 40, f.temperature, f.top_k, f.top_p, f.min_p);
-      std::vector<int32_t> counts(40);
-      for (int32_t id : Draw(*tier.kernels, logits, Positions(draws), f, 99)) {
-        counts[static_cast<size_t>(id)]++;
-      }
-      // Tokens too rare for the statistic share one cell.
-      double chi_square = 0;
-      double rare_expected = 0;
-      double rare_count = 0;
-      int cells = 0;
-      for (size_t i = 0; i < 40; i++) {
-        const double expected = p[i] * draws;
-        if (p[i] == 0) CHECK_EQ(counts[i], 0);
-        if (expected < 8) {
-          rare_expected += expected;
-          rare_count += counts[i];
-          continue;
-        }
-        chi_square += (counts[i] - expected) * (counts[i] - expected) / expected;
-        cells++;
-      }
-      if (rare_expected > 0) {
-        chi_square += (rare_count - rare_expected) * (rare_count - rare_expected) /
-                      std::max(rare_expected, 1.0);
-        cells++;
-      }
-      // Mean cells - 1, deviation sqrt(2 (cells - 1)); the seed is fixed, so this never flickers.
-      CHECK_NEAR(chi_square, 0, cells + 3.5 * std::sqrt(2.0 * cells));
-    }
+    CHECK_CONTEXT("tier %s", tier.name);
+    for (const Filters& f : kFilters) CheckDistribution(logits, f, 40000, DrawOf(tier));
   }
 }
 
@@ -208,21 +131,14 @@ TEST(sample_noise_differs_by_seed_and_position) {
   for (const Tier& tier : Tiers()) {
     CHECK_CONTEXT("tier %s", tier.name);
     const std::vector<float> flat(128, 0.0f);
-    std::vector<int32_t> by_seed(128);
+    std::vector<int32_t> by_seed;
     for (uint64_t seed = 0; seed < 6400; seed++) {
       // The high word of the seed counts as well.
       const uint64_t whole = seed % 2 == 0 ? seed : seed << 32;
-      by_seed[static_cast<size_t>(Draw(*tier.kernels, flat, {7}, {}, whole)[0])]++;
+      by_seed.push_back(Draw(*tier.kernels, flat, {7}, {}, whole)[0]);
     }
-    std::vector<int32_t> by_position(128);
-    for (int32_t id : Draw(*tier.kernels, flat, Positions(6400), {}, 3)) {
-      by_position[static_cast<size_t>(id)]++;
-    }
-    for (const auto& counts : {by_seed, by_position}) {
-      double chi_square = 0;
-      for (int32_t count : counts) chi_square += (count - 50.0) * (count - 50.0) / 50.0;
-      CHECK_NEAR(chi_square, 0, 128 + 3.5 * std::sqrt(2.0 * 128));
-    }
+    CheckUniform(by_seed, 128);
+    CheckUniform(Draw(*tier.kernels, flat, Positions(6400), {}, 3), 128);
   }
 }
 
@@ -260,9 +176,8 @@ TEST(sample_is_the_same_alone_and_in_a_batch) {
 TEST(sample_at_the_ends) {
   for (const Tier& tier : Tiers()) {
     for (const Filters& f : kFilters) {
-      CHECK_CONTEXT("tier %s, temperature %g, top_k %d, top_p %g, min_p %g", tier.name,
-                    static_cast<double>(f.temperature), f.top_k, static_cast<double>(f.top_p),
-                    static_cast<double>(f.min_p));
+      CHECK_CONTEXT("tier %s", tier.name);
+      CHECK_FILTERS_CONTEXT(f);
       for (size_t at = 0; at < 90; at += 7) {
         Random random(at);
         auto logits = random.Normals(90);
