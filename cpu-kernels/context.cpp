@@ -1,6 +1,7 @@
 #include "context.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -39,6 +40,23 @@ void FreeMemory(int64_t* free_bytes, int64_t* total_bytes) {
     }
     std::fclose(file);
   }
+}
+
+// The system describes the cache that the first processor has a share in; sysconf() names all of
+// the last level, where it can. Processors may lie at several such caches, and a virtual machine's
+// may be made up, so the larger one counts.
+int64_t LastLevelCacheBytes() {
+  int64_t bytes = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
+  for (int index = 0; index < 8; index++) {
+    char path[80];
+    std::snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
+    if (std::FILE* file = std::fopen(path, "r")) {
+      long long kib = 0;
+      if (std::fscanf(file, "%lldK", &kib) == 1) bytes = std::max<int64_t>(bytes, kib * 1024);
+      std::fclose(file);
+    }
+  }
+  return bytes > 0 ? bytes : int64_t{32} << 20;
 }
 
 }  // namespace
@@ -106,6 +124,13 @@ int32_t jg_device_tier(int32_t device, int32_t* tier) {
   JG_REQUIRE(device == 0, "jg_device_tier: no device %d: the CPU is device 0", device);
   JG_REQUIRE(tier != nullptr, "jg_device_tier: tier is null");
   *tier = jangle::BestTier();
+  return JG_OK;
+}
+
+int32_t jg_device_cache_bytes(int32_t device, int64_t* cache_bytes) {
+  JG_REQUIRE(device == 0, "jg_device_cache_bytes: no device %d: the CPU is device 0", device);
+  JG_REQUIRE(cache_bytes != nullptr, "jg_device_cache_bytes: cache_bytes is null");
+  *cache_bytes = jangle::LastLevelCacheBytes();
   return JG_OK;
 }
 

@@ -1,7 +1,9 @@
 // What the opaque handles of jangle.h are on the CPU.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,10 @@ struct jg_stream {
     }
     return JG_OK;
   }
+};
+
+struct jg_event {
+  std::optional<std::chrono::steady_clock::time_point> time;  // of the last record
 };
 
 struct jg_batch {

@@ -26,6 +26,12 @@ int32_t jg_stream_synchronize(jg_stream* stream) {
   return JG_OK;
 }
 
+int32_t jg_stream_handle(jg_stream* stream, void** handle) {
+  JG_REQUIRE(stream != nullptr && handle != nullptr, "jg_stream_handle: null argument");
+  *handle = nullptr;
+  return JG_OK;
+}
+
 int32_t jg_graph_begin(jg_stream* stream) {
   return Guard([&] {
     JG_REQUIRE(stream != nullptr, "jg_graph_begin: stream is null");

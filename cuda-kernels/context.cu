@@ -118,6 +118,15 @@ int32_t jg_device_tier(int32_t device, int32_t* tier) {
   return Capability(device, tier);
 }
 
+int32_t jg_device_cache_bytes(int32_t device, int64_t* cache_bytes) {
+  JG_REQUIRE(cache_bytes != nullptr, "jg_device_cache_bytes: cache_bytes is null");
+  if (int32_t status = CheckDevice("jg_device_cache_bytes", device)) return status;
+  int bytes = 0;
+  JG_CUDA(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device));
+  *cache_bytes = bytes;
+  return JG_OK;
+}
+
 int32_t jg_context_create(int32_t device, int32_t, int32_t, jg_context** context) {
   return Guard([&] {
     JG_REQUIRE(context != nullptr, "jg_context_create: context is null");

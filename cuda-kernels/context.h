@@ -28,6 +28,11 @@ struct jg_stream {
   jangle::Staging staging;  // of pageable memory on its way to the device
 };
 
+struct jg_event {
+  cudaEvent_t event = nullptr;
+  bool recorded = false;
+};
+
 // The rows are derived in pinned memory and copied to the device as one block, in stream order:
 // calls that were enqueued before still see the rows of their own step.
 struct jg_batch {

@@ -61,6 +61,12 @@ int32_t jg_stream_synchronize(jg_stream* stream) {
   return JG_OK;
 }
 
+int32_t jg_stream_handle(jg_stream* stream, void** handle) {
+  JG_REQUIRE(stream != nullptr && handle != nullptr, "jg_stream_handle: null argument");
+  *handle = stream->stream;
+  return JG_OK;
+}
+
 int32_t jg_graph_begin(jg_stream* stream) {
   JG_REQUIRE(stream != nullptr, "jg_graph_begin: stream is null");
   JG_REQUIRE(!stream->recording, "jg_graph_begin: the stream is recording already");

@@ -66,6 +66,7 @@ extern "C" {
 typedef struct jg_context jg_context; /* a device, its worker threads */
 typedef struct jg_stream jg_stream;   /* an order of execution */
 typedef struct jg_graph jg_graph;     /* recorded compute calls */
+typedef struct jg_event jg_event;     /* a moment in the order of a stream */
 typedef struct jg_batch jg_batch;     /* the rows of one forward pass */
 
 /* ---- library -------------------------------------------------------------------------------- */
@@ -83,6 +84,9 @@ JG_API int32_t jg_device_count(int32_t* count);
 JG_API int32_t jg_device_name(int32_t device, char* name, int64_t capacity);
 /* CPU: the best tier that this processor and this library have. CUDA: compute capability * 10. */
 JG_API int32_t jg_device_tier(int32_t device, int32_t* tier);
+/* Bytes of the last cache before the memory. Who measures the memory must read several times as
+   much before reading the same again. */
+JG_API int32_t jg_device_cache_bytes(int32_t device, int64_t* cache_bytes);
 
 /* ---- contexts ------------------------------------------------------------------------------- */
 
@@ -123,6 +127,21 @@ JG_API int32_t jg_graph_begin(jg_stream* stream);
 JG_API int32_t jg_graph_end(jg_stream* stream, jg_graph** graph);
 JG_API int32_t jg_graph_launch(jg_stream* stream, jg_graph* graph);
 JG_API int32_t jg_graph_destroy(jg_graph* graph);
+
+/* The stream as its runtime knows it, for libraries that take one: a cudaStream_t, which stays the
+   stream's own; null on the CPU. */
+JG_API int32_t jg_stream_handle(jg_stream* stream, void** handle);
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+JG_API int32_t jg_event_create(jg_context* context, jg_event** event);
+JG_API int32_t jg_event_destroy(jg_event* event);
+/* The event happens when all calls so far on the stream are done; an earlier record of it is
+   forgotten. Not while the stream is recording. */
+JG_API int32_t jg_event_record(jg_stream* stream, jg_event* event);
+/* Waits until both events have happened. The time between them by the device's clock, which a GPU
+   resolves to about half a microsecond. */
+JG_API int32_t jg_event_elapsed(jg_event* start, jg_event* end, double* milliseconds);
 
 /* ---- the batch ------------------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 // What the operations compute is tested per tier by the other tests, what they refuse in Java.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -284,6 +285,39 @@ TEST(stream_destroyed_while_it_records_frees_the_recording) {  // a leak, to Lea
   Ok(jg_copy(stream, to.data(), from.data(), 3));
   Ok(jg_stream_destroy(stream));
   CHECK(to != from);
+}
+
+TEST(events_follow_the_clock) {
+  const CpuContext context(1);
+  const Stream stream(context);
+  jg_event* first = nullptr;
+  jg_event* second = nullptr;
+  Ok(jg_event_create(context.handle, &first));
+  Ok(jg_event_create(context.handle, &second));
+  double milliseconds = -1;
+  Ok(jg_event_record(stream.handle, first));
+  CHECK_EQ(jg_event_elapsed(first, second, &milliseconds), JG_INVALID_ARGUMENT);
+  CHECK(std::string(jg_last_error()).find("second event was never recorded") != std::string::npos);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  Ok(jg_event_record(stream.handle, second));
+  Ok(jg_event_elapsed(first, second, &milliseconds));
+  CHECK(milliseconds >= 3);
+  const double earlier = milliseconds;
+  Ok(jg_event_elapsed(second, first, &milliseconds));
+  CHECK(milliseconds == -earlier);
+  Ok(jg_event_record(stream.handle, first));  // forgets the earlier record
+  Ok(jg_event_elapsed(second, first, &milliseconds));
+  CHECK(milliseconds >= 0);
+  Ok(jg_graph_begin(stream.handle));
+  CHECK_EQ(jg_event_record(stream.handle, first), JG_INVALID_ARGUMENT);
+  jg_graph* graph = nullptr;
+  Ok(jg_graph_end(stream.handle, &graph));
+  Ok(jg_graph_destroy(graph));
+  CHECK_EQ(jg_event_elapsed(first, nullptr, &milliseconds), JG_INVALID_ARGUMENT);
+  CHECK_EQ(jg_event_create(context.handle, nullptr), JG_INVALID_ARGUMENT);
+  Ok(jg_event_destroy(first));
+  Ok(jg_event_destroy(second));
+  Ok(jg_event_destroy(nullptr));
 }
 
 TEST(last_error_belongs_to_the_thread_that_failed) {

@@ -4,9 +4,11 @@ module dev.jangle.cli {
   requires static com.google.errorprone.annotations;
   requires info.picocli;
   requires com.fasterxml.jackson.databind;
+  requires java.desktop; // xchart draws with it
   requires java.net.http;
   requires jdk.unsupported; // sun.misc.Signal, for Ctrl-C
   requires me.tongfei.progressbar;
+  requires xchart;
 
   opens dev.jangle.cli to
       info.picocli;

@@ -46,6 +46,15 @@ class ArgumentTest {
   }
 
   @Test
+  void copyOfAWeight() {
+    PackedWeight weight = weight(DType.Q8_0, 8, 64);
+    kernels.copy(weight, weight(DType.Q8_0, 8, 64));
+    Refusal.of(SHAPE, () -> kernels.copy(weight, weight(DType.Q4_0, 8, 64)), "Q4_0", "Q8_0");
+    Refusal.of(SHAPE, () -> kernels.copy(weight, weight(DType.Q8_0, 7, 64)), "found 7, expected 8");
+    Refusal.of(SHAPE, () -> kernels.copy(weight, weight(DType.Q8_0, 8, 32)), "inputs");
+  }
+
+  @Test
   void embed() {
     PackedWeight small = weight(DType.F16, 5, 10);
     Matrix out = device.output(2, 10);

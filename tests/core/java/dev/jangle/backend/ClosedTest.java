@@ -97,6 +97,23 @@ class ClosedTest {
   }
 
   @Test
+  void eventsAndGraphs() {
+    Event event = device.keep(device.backend.newEvent());
+    Event open = device.keep(device.backend.newEvent());
+    kernels.record(event);
+    kernels.record(open);
+    event.close();
+    event.close();
+    Refusal.of(TYPE, () -> kernels.record(event), "event is closed");
+    Refusal.of(TYPE, () -> open.millisSince(event), "event is closed");
+    Refusal.of(TYPE, () -> event.millisSince(open), "event is closed");
+    Graph graph = kernels.capture(() -> {});
+    graph.close();
+    graph.close();
+    Refusal.of(TYPE, () -> kernels.launch(graph), "graph is closed");
+  }
+
+  @Test
   void backends() {
     Backend backend = Machine.best(2).open();
     Kernels made = backend.newKernels();

@@ -170,4 +170,20 @@ class MatmulTest {
           }
         });
   }
+
+  @ParameterizedTest
+  @MethodSource("dev.jangle.backend.Machine#all")
+  void aCopyOfAWeightIsTheSame(Machine machine) {
+    try (Device device = new Device(machine)) {
+      for (DType dtype : DType.values()) {
+        byte[] file = TestData.encode(dtype, TestData.normals(1, 33, 96));
+        PackedWeight weight = device.weight(dtype, 33, 96, file);
+        PackedWeight copy = device.keep(device.kernels.newWeight(dtype, 33, 96));
+        device.kernels.copy(weight, copy);
+        float[][] x = TestData.normals(2, 3, 96);
+        float[][] expected = product(device, weight, x, null, null);
+        TestData.assertBits(expected, product(device, copy, x, null, null), dtype.toString());
+      }
+    }
+  }
 }

@@ -115,7 +115,7 @@ class ForeignLibraryTest {
   }
 
   private static List<Integer> statusOfEachGroup(int status) {
-    return Collections.nCopies(7, status);
+    return Collections.nCopies(8, status);
   }
 
   /** What a call with nothing but null gives, in each group. */
@@ -125,6 +125,7 @@ class ForeignLibraryTest {
         bindings.devices.deviceCount(none),
         bindings.memory.bufferAlloc(none, 1, none),
         bindings.streams.streamCreate(none, none),
+        bindings.events.eventCreate(none, none),
         bindings.batches.batchCreate(none, 1, 1, 1, none),
         bindings.weights.packBytes(none, 0, 1, 1, none),
         bindings.cache.rope(none, none, 1, 2, none, 1, none, 2),

@@ -137,6 +137,18 @@ public final class Backend implements AutoCloseable {
   }
 
   /**
+   * Bytes of the device's last cache. Who measures its memory must read several times as much
+   * before reading the same again.
+   */
+  public long cacheBytes() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      bindings.check(bindings.devices.deviceCacheBytes(0, bytes));
+      return bytes.get(JAVA_LONG, 0);
+    }
+  }
+
+  /**
    * Takes zero-filled device memory.
    *
    * @throws OutOfDeviceMemoryException naming what was asked for and what is free
@@ -160,6 +172,11 @@ public final class Backend implements AutoCloseable {
   /** A new order of execution with the operations on it. */
   public Kernels newKernels() {
     return new Kernels(this);
+  }
+
+  /** A new event, to be recorded on streams of this backend. */
+  public Event newEvent() {
+    return new Event(this);
   }
 
   MemorySegment context() {

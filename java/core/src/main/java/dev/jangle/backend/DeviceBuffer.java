@@ -24,6 +24,16 @@ public final class DeviceBuffer implements AutoCloseable {
   }
 
   /**
+   * Where it begins in the device's memory, for other libraries that compute there; valid until
+   * {@link #close}.
+   *
+   * @throws IllegalStateException after close
+   */
+  public long address() {
+    return range(0, bytes).address();
+  }
+
+  /**
    * The address of the range, after checking that the range lies within the buffer.
    *
    * @throws IndexOutOfBoundsException where it does not

@@ -69,6 +69,17 @@ public final class Kernels implements AutoCloseable {
             weight.address()));
   }
 
+  /** Makes a weight the copy of a packed one of the same format and shape. */
+  public void copy(PackedWeight from, PackedWeight to) {
+    if (to.dtype() != from.dtype()) {
+      throw new IllegalArgumentException(
+          "copy: found format " + to.dtype() + ", expected " + from.dtype());
+    }
+    requireShape("copy: outputs", to.n(), from.n());
+    requireShape("copy: inputs", to.k(), from.k());
+    bindings.check(bindings.memory.copy(stream(), to.address(), from.address(), from.bytes()));
+  }
+
   /** {@code out[i] = weight[token of row i]}. */
   public void embed(Batch batch, PackedWeight weight, Matrix out) {
     requireRows(batch, out);
@@ -420,6 +431,50 @@ public final class Kernels implements AutoCloseable {
   public void copy(DeviceBuffer buffer, long from, long to, long bytes) {
     bindings.check(
         bindings.memory.copy(stream(), buffer.range(to, bytes), buffer.range(from, bytes), bytes));
+  }
+
+  /**
+   * Records the operations that {@code calls} makes on this stream instead of running them. What
+   * changes between launches lies in device memory and in batches; {@link Batch#set} is never
+   * recorded.
+   */
+  public Graph capture(Runnable calls) {
+    bindings.check(bindings.streams.graphBegin(stream()));
+    boolean whole = false;
+    try (Arena step = Arena.ofConfined()) {
+      MemorySegment out = step.allocate(ADDRESS);
+      try {
+        calls.run();
+        whole = true;
+      } finally {
+        int status = bindings.streams.graphEnd(stream(), out);
+        if (whole) {
+          bindings.check(status);
+        } else if (status == 0) {
+          bindings.check(bindings.streams.graphDestroy(out.get(ADDRESS, 0)));
+        }
+      }
+      return new Graph(backend, out.get(ADDRESS, 0));
+    }
+  }
+
+  /** Runs what was recorded. */
+  public void launch(Graph graph) {
+    bindings.check(bindings.streams.graphLaunch(stream(), graph.handle()));
+  }
+
+  /** The event happens when all calls so far are done. */
+  public void record(Event event) {
+    bindings.check(bindings.events.eventRecord(stream(), event.handle()));
+  }
+
+  /**
+   * The stream as its runtime knows it, for other libraries that take one: a {@code cudaStream_t},
+   * valid until {@link #close}; 0 on the CPU.
+   */
+  public long streamHandle() {
+    bindings.check(bindings.streams.streamHandle(stream(), longOut));
+    return longOut.get(JAVA_LONG, 0);
   }
 
   /** Waits until all calls so far are done. */

@@ -12,9 +12,9 @@ import java.util.Map;
 /**
  * The functions of {@code jangle.h}, of one library; one instance per library, as many as wanted in
  * one process. A class per group: {@link #devices}, {@link #memory}, {@link #streams}, {@link
- * #batches}, {@link #weights}, {@link #cache}, {@link #rows}. Each method has the name, and the
- * order and types of the arguments, of its function, and returns its status, to be given to {@link
- * #check}. A test compares every descriptor with the header.
+ * #events}, {@link #batches}, {@link #weights}, {@link #cache}, {@link #rows}. Each method has the
+ * name, and the order and types of the arguments, of its function, and returns its status, to be
+ * given to {@link #check}. A test compares every descriptor with the header.
  *
  * <p>Nothing is checked here: {@code dev.jangle.backend} does that before it calls.
  *
@@ -38,6 +38,7 @@ public final class Bindings {
           DeviceFunctions.DOWNCALLS,
           MemoryFunctions.DOWNCALLS,
           StreamFunctions.DOWNCALLS,
+          EventFunctions.DOWNCALLS,
           BatchFunctions.DOWNCALLS,
           WeightFunctions.DOWNCALLS,
           CacheFunctions.DOWNCALLS,
@@ -46,6 +47,7 @@ public final class Bindings {
   public final DeviceFunctions devices;
   public final MemoryFunctions memory;
   public final StreamFunctions streams;
+  public final EventFunctions events;
   public final BatchFunctions batches;
   public final WeightFunctions weights;
   public final CacheFunctions cache;
@@ -70,6 +72,7 @@ public final class Bindings {
     devices = new DeviceFunctions(library);
     memory = new MemoryFunctions(library);
     streams = new StreamFunctions(library);
+    events = new EventFunctions(library);
     batches = new BatchFunctions(library);
     weights = new WeightFunctions(library);
     cache = new CacheFunctions(library);

@@ -15,6 +15,8 @@ public final class DeviceFunctions {
   private static final MethodHandle DEVICE_NAME =
       DOWNCALLS.of("jg_device_name", JAVA_INT, ADDRESS, JAVA_LONG);
   private static final MethodHandle DEVICE_TIER = DOWNCALLS.of("jg_device_tier", JAVA_INT, ADDRESS);
+  private static final MethodHandle DEVICE_CACHE_BYTES =
+      DOWNCALLS.of("jg_device_cache_bytes", JAVA_INT, ADDRESS);
   private static final MethodHandle CONTEXT_CREATE =
       DOWNCALLS.of("jg_context_create", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle CONTEXT_DESTROY = DOWNCALLS.of("jg_context_destroy", ADDRESS);
@@ -26,6 +28,7 @@ public final class DeviceFunctions {
   private final MemorySegment deviceCount;
   private final MemorySegment deviceName;
   private final MemorySegment deviceTier;
+  private final MemorySegment deviceCacheBytes;
   private final MemorySegment contextCreate;
   private final MemorySegment contextDestroy;
   private final MemorySegment contextInfo;
@@ -35,6 +38,7 @@ public final class DeviceFunctions {
     deviceCount = library.function("jg_device_count");
     deviceName = library.function("jg_device_name");
     deviceTier = library.function("jg_device_tier");
+    deviceCacheBytes = library.function("jg_device_cache_bytes");
     contextCreate = library.function("jg_context_create");
     contextDestroy = library.function("jg_context_destroy");
     contextInfo = library.function("jg_context_info");
@@ -60,6 +64,14 @@ public final class DeviceFunctions {
   public int deviceTier(int device, MemorySegment tier) {
     try {
       return (int) DEVICE_TIER.invokeExact(deviceTier, device, tier);
+    } catch (Throwable e) {
+      throw Downcalls.unexpected(e);
+    }
+  }
+
+  public int deviceCacheBytes(int device, MemorySegment cacheBytes) {
+    try {
+      return (int) DEVICE_CACHE_BYTES.invokeExact(deviceCacheBytes, device, cacheBytes);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }

@@ -14,6 +14,8 @@ public final class StreamFunctions {
   private static final MethodHandle STREAM_DESTROY = DOWNCALLS.of("jg_stream_destroy", ADDRESS);
   private static final MethodHandle STREAM_SYNCHRONIZE =
       DOWNCALLS.of("jg_stream_synchronize", ADDRESS);
+  private static final MethodHandle STREAM_HANDLE =
+      DOWNCALLS.of("jg_stream_handle", ADDRESS, ADDRESS);
   private static final MethodHandle GRAPH_BEGIN = DOWNCALLS.of("jg_graph_begin", ADDRESS);
   private static final MethodHandle GRAPH_END = DOWNCALLS.of("jg_graph_end", ADDRESS, ADDRESS);
   private static final MethodHandle GRAPH_LAUNCH =
@@ -23,6 +25,7 @@ public final class StreamFunctions {
   private final MemorySegment streamCreate;
   private final MemorySegment streamDestroy;
   private final MemorySegment streamSynchronize;
+  private final MemorySegment streamHandle;
   private final MemorySegment graphBegin;
   private final MemorySegment graphEnd;
   private final MemorySegment graphLaunch;
@@ -32,6 +35,7 @@ public final class StreamFunctions {
     streamCreate = library.function("jg_stream_create");
     streamDestroy = library.function("jg_stream_destroy");
     streamSynchronize = library.function("jg_stream_synchronize");
+    streamHandle = library.function("jg_stream_handle");
     graphBegin = library.function("jg_graph_begin");
     graphEnd = library.function("jg_graph_end");
     graphLaunch = library.function("jg_graph_launch");
@@ -57,6 +61,14 @@ public final class StreamFunctions {
   public int streamSynchronize(MemorySegment stream) {
     try {
       return (int) STREAM_SYNCHRONIZE.invokeExact(streamSynchronize, stream);
+    } catch (Throwable e) {
+      throw Downcalls.unexpected(e);
+    }
+  }
+
+  public int streamHandle(MemorySegment stream, MemorySegment handle) {
+    try {
+      return (int) STREAM_HANDLE.invokeExact(streamHandle, stream, handle);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }

@@ -1,0 +1,33 @@
+package dev.jangle.backend;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Calls that {@link Kernels#capture} recorded, to be launched together. What they read and write
+ * must live as long as it does. One thread at a time.
+ */
+public final class Graph implements AutoCloseable {
+  private final Backend backend;
+  private final MemorySegment handle;
+  private boolean closed;
+
+  Graph(Backend backend, MemorySegment handle) {
+    this.backend = backend;
+    this.handle = handle;
+  }
+
+  MemorySegment handle() {
+    if (closed) {
+      throw new IllegalStateException("the graph is closed");
+    }
+    return handle;
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      backend.bindings.check(backend.bindings.streams.graphDestroy(handle));
+    }
+  }
+}
