@@ -70,6 +70,11 @@ int32_t jg_buffer_free(jg_context* context, void* buffer) {
   return Unmap(buffer);
 }
 
+int32_t jg_buffer_check(jg_context* context, const void* memory, int64_t) {
+  JG_REQUIRE(context != nullptr && memory != nullptr, "jg_buffer_check: null argument");
+  return Fail(JG_UNSUPPORTED, "jg_buffer_check: the CPU takes no memory of other libraries");
+}
+
 int32_t jg_host_alloc(jg_context* context, int64_t bytes, void** memory) {
   JG_REQUIRE(context != nullptr && memory != nullptr, "jg_host_alloc: null argument");
   JG_REQUIRE(bytes > 0 && bytes < (int64_t{1} << 48), "jg_host_alloc: %lld bytes",

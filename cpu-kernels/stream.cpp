@@ -3,6 +3,7 @@
 #include "context.h"
 #include "error.h"
 
+using jangle::Fail;
 using jangle::Guard;
 
 extern "C" {
@@ -13,6 +14,11 @@ int32_t jg_stream_create(jg_context* context, jg_stream** stream) {
     *stream = new jg_stream{context};
     return JG_OK;
   });
+}
+
+int32_t jg_stream_wrap(jg_context* context, void*, jg_stream** stream) {
+  JG_REQUIRE(context != nullptr && stream != nullptr, "jg_stream_wrap: null argument");
+  return Fail(JG_UNSUPPORTED, "jg_stream_wrap: the CPU has no streams of other libraries");
 }
 
 int32_t jg_stream_destroy(jg_stream* stream) {

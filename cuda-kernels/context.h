@@ -24,6 +24,7 @@ struct jg_stream {
 
   jg_context* const context;
   cudaStream_t stream = nullptr;
+  bool owned = true;        // made here, not by another library
   bool recording = false;   // between jg_graph_begin and jg_graph_end
   jangle::Staging staging;  // of pageable memory on its way to the device
 };

@@ -16,6 +16,7 @@ using jangle::Guard;
 namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 48;
+constexpr uintptr_t kAlignment = 256;  // of cudaMalloc
 
 int32_t OutOfMemory(int64_t bytes) {
   cudaGetLastError();
@@ -85,6 +86,29 @@ int32_t jg_buffer_alloc(jg_context* context, int64_t bytes, void** buffer) {
 int32_t jg_buffer_free(jg_context* context, void* buffer) {
   JG_REQUIRE(context != nullptr, "jg_buffer_free: context is null");
   JG_CUDA(cudaFree(buffer));
+  return JG_OK;
+}
+
+// CUDA tells of an address what memory it lies in, not how much of it there is; so both ends.
+int32_t jg_buffer_check(jg_context* context, const void* memory, int64_t bytes) {
+  JG_REQUIRE(context != nullptr && memory != nullptr, "jg_buffer_check: null argument");
+  JG_REQUIRE(bytes > 0 && bytes < kMostBytes, "jg_buffer_check: %lld bytes",
+             static_cast<long long>(bytes));
+  const auto first = reinterpret_cast<uintptr_t>(memory);
+  JG_REQUIRE(first % kAlignment == 0,
+             "jg_buffer_check: %p is not aligned to %d bytes, as the memory of cudaMalloc is",
+             memory, static_cast<int>(kAlignment));
+  for (const int64_t at : {int64_t{0}, bytes - 1}) {
+    cudaPointerAttributes attributes;
+    JG_CUDA(cudaPointerGetAttributes(&attributes,
+                                     reinterpret_cast<void*>(first + static_cast<uintptr_t>(at))));
+    JG_REQUIRE(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
+               "jg_buffer_check: byte %lld of %lld at %p is not in memory of a GPU",
+               static_cast<long long>(at), static_cast<long long>(bytes), memory);
+    JG_REQUIRE(attributes.device == context->device,
+               "jg_buffer_check: the memory is of GPU %d; this context is on GPU %d",
+               attributes.device, context->device);
+  }
   return JG_OK;
 }
 

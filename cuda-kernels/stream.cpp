@@ -22,10 +22,34 @@ cudaError_t Free(jg_stream* stream) {
     if (graph != nullptr) cudaGraphDestroy(graph);
   }
   cudaError_t first = cudaStreamSynchronize(stream->stream);
-  for (const cudaError_t error : {cudaStreamDestroy(stream->stream), stream->staging.Free()}) {
+  const cudaError_t destroyed = stream->owned ? cudaStreamDestroy(stream->stream) : cudaSuccess;
+  for (const cudaError_t error : {destroyed, stream->staging.Free()}) {
     if (first == cudaSuccess) first = error;
   }
   return first;
+}
+
+// The streams that exist without being made: null, cudaStreamLegacy, cudaStreamPerThread.
+bool IsDefault(cudaStream_t stream) { return reinterpret_cast<uintptr_t>(stream) <= 2; }
+
+// What can be asked of a stream that was made elsewhere.
+int32_t CheckForeign(jg_context* context, cudaStream_t stream) {
+  JG_REQUIRE(!IsDefault(stream),
+             "jg_stream_wrap: a default stream cannot be recorded; make one with cudaStreamCreate");
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(stream, &status);
+  if (error == cudaErrorInvalidResourceHandle) cudaGetLastError();
+  JG_REQUIRE(error != cudaErrorInvalidResourceHandle, "jg_stream_wrap: %p is not a stream",
+             static_cast<void*>(stream));
+  JG_CUDA(error);
+  JG_REQUIRE(status == cudaStreamCaptureStatusNone,
+             "jg_stream_wrap: the stream is being captured; wrap it before or after");
+  int device = 0;
+  JG_CUDA(cudaStreamGetDevice(stream, &device));
+  JG_REQUIRE(device == context->device,
+             "jg_stream_wrap: the stream is of GPU %d; this context is on GPU %d", device,
+             context->device);
+  return JG_OK;
 }
 
 }  // namespace
@@ -37,6 +61,22 @@ int32_t jg_stream_create(jg_context* context, jg_stream** stream) {
     JG_REQUIRE(context != nullptr && stream != nullptr, "jg_stream_create: null argument");
     auto made = std::make_unique<jg_stream>(context);
     JG_CUDA(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking));
+    if (int32_t status = made->staging.Allocate(kStagingBytes)) {
+      Free(made.get());
+      return status;
+    }
+    *stream = made.release();
+    return JG_OK;
+  });
+}
+
+int32_t jg_stream_wrap(jg_context* context, void* handle, jg_stream** stream) {
+  return Guard([&] {
+    JG_REQUIRE(context != nullptr && stream != nullptr, "jg_stream_wrap: null argument");
+    auto made = std::make_unique<jg_stream>(context);
+    made->stream = static_cast<cudaStream_t>(handle);
+    made->owned = false;
+    if (int32_t status = CheckForeign(context, made->stream)) return status;
     if (int32_t status = made->staging.Allocate(kStagingBytes)) {
       Free(made.get());
       return status;

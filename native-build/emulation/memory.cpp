@@ -245,3 +245,19 @@ cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   *free_bytes = Limit() - std::min(Limit(), TheMemory().used);
   return cudaSuccess;
 }
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
+  constexpr int kNoDevice = -2;  // cudaInvalidDeviceId
+  const DeviceLock lock;
+  if (const cudaError_t error = StickyError()) return Return(error);
+  if (attributes == nullptr) return Return(cudaErrorInvalidValue);
+  void* address = const_cast<void*>(pointer);
+  if (OnDevice(pointer, 1)) {
+    *attributes = {cudaMemoryTypeDevice, 0, address, nullptr};
+  } else if (InHostAllocation(pointer, 1)) {
+    *attributes = {cudaMemoryTypeHost, 0, address, address};
+  } else {
+    *attributes = {cudaMemoryTypeUnregistered, kNoDevice, nullptr, address};
+  }
+  return cudaSuccess;
+}

@@ -116,6 +116,16 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return cudaSuccess;
 }
 
+cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
+  const DeviceLock lock;
+  if (device == nullptr) return Return(cudaErrorInvalidValue);
+  if (stream != nullptr && !TheHandles().streams.contains(stream)) {
+    return Return(cudaErrorInvalidResourceHandle);
+  }
+  *device = 0;
+  return Return(StickyError());
+}
+
 cudaError_t cudaDeviceSynchronize() {
   const DeviceLock lock;
   if (const cudaError_t error = CallOutsideCapture()) return Return(error);

@@ -104,6 +104,10 @@ JG_API int32_t jg_memory_info(jg_context* context, int64_t* free_bytes, int64_t*
    is free. */
 JG_API int32_t jg_buffer_alloc(jg_context* context, int64_t bytes, void** buffer);
 JG_API int32_t jg_buffer_free(jg_context* context, void* buffer);
+/* Whether device memory that another library took can stand for a buffer: aligned to 256 bytes, its
+   first and its last byte in memory of the context's GPU. JG_UNSUPPORTED on the CPU. It stays the
+   other library's: not for jg_buffer_free. */
+JG_API int32_t jg_buffer_check(jg_context* context, const void* memory, int64_t bytes);
 /* Zero-filled host memory that the device copies to and from without staging (pinned on a GPU). */
 JG_API int32_t jg_host_alloc(jg_context* context, int64_t bytes, void** memory);
 JG_API int32_t jg_host_free(jg_context* context, void* memory);
@@ -118,6 +122,10 @@ JG_API int32_t jg_copy(jg_stream* stream, void* to, const void* from, int64_t by
 /* ---- streams and graphs --------------------------------------------------------------------- */
 
 JG_API int32_t jg_stream_create(jg_context* context, jg_stream** stream);
+/* A stream over one that another library made, a cudaStream_t, which must outlive it:
+   jg_stream_destroy waits for it, but does not destroy it. Not a default stream, which cannot be
+   recorded, and not one that is being captured. JG_UNSUPPORTED on the CPU. */
+JG_API int32_t jg_stream_wrap(jg_context* context, void* handle, jg_stream** stream);
 JG_API int32_t jg_stream_destroy(jg_stream* stream);
 JG_API int32_t jg_stream_synchronize(jg_stream* stream);
 /* Compute calls on the stream are recorded from here to jg_graph_end. What changes from one launch

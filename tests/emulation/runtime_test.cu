@@ -232,4 +232,35 @@ TEST(runtime_shared_memory_is_allowed_once) {
   cudaGetLastError();
 }
 
+TEST(runtime_pointer_attributes) {
+  const DeviceArray<int32_t> array(3);
+  cudaPointerAttributes attributes;
+  CHECK_EQ(cudaPointerGetAttributes(&attributes, array.data()), cudaSuccess);
+  CHECK_EQ(attributes.type, cudaMemoryTypeDevice);
+  CHECK_EQ(attributes.device, 0);
+  CHECK(attributes.devicePointer == array.data());
+  CHECK_EQ(cudaPointerGetAttributes(&attributes, array.data() + 3), cudaSuccess);
+  CHECK_EQ(attributes.type, cudaMemoryTypeUnregistered);
+  CHECK_EQ(cudaPointerGetAttributes(&attributes, &attributes), cudaSuccess);
+  CHECK_EQ(attributes.type, cudaMemoryTypeUnregistered);
+  void* pinned = nullptr;
+  CHECK_EQ(cudaHostAlloc(&pinned, 8, cudaHostAllocDefault), cudaSuccess);
+  CHECK_EQ(cudaPointerGetAttributes(&attributes, pinned), cudaSuccess);
+  CHECK_EQ(attributes.type, cudaMemoryTypeHost);
+  CHECK_EQ(cudaFreeHost(pinned), cudaSuccess);
+}
+
+TEST(runtime_device_of_a_stream) {
+  int device = -1;
+  CHECK_EQ(cudaStreamGetDevice(nullptr, &device), cudaSuccess);
+  CHECK_EQ(device, 0);
+  cudaStream_t stream = nullptr;
+  CHECK_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  device = -1;
+  CHECK_EQ(cudaStreamGetDevice(stream, &device), cudaSuccess);
+  CHECK_EQ(device, 0);
+  CHECK_EQ(cudaStreamDestroy(stream), cudaSuccess);
+  CHECK_EQ(cudaStreamGetDevice(stream, &device), cudaErrorInvalidResourceHandle);
+}
+
 }  // namespace jangle::test

@@ -275,6 +275,20 @@ TEST(graph_takes_the_rows_of_the_batch_at_its_launch) {
   CHECK(launched == x);
 }
 
+TEST(streams_and_memory_of_other_libraries_are_for_a_gpu) {
+  const CpuContext context(1);
+  const Stream stream(context);
+  void* handle = &handle;
+  Ok(jg_stream_handle(stream.handle, &handle));
+  CHECK(handle == nullptr);
+  int32_t other = 0;
+  jg_stream* wrapped = nullptr;
+  CHECK_EQ(jg_stream_wrap(context.handle, &other, &wrapped), JG_UNSUPPORTED);
+  CHECK(wrapped == nullptr);
+  CHECK_EQ(jg_buffer_check(context.handle, &other, sizeof other), JG_UNSUPPORTED);
+  CHECK(std::string(jg_last_error()).find("CPU") != std::string::npos);
+}
+
 TEST(stream_destroyed_while_it_records_frees_the_recording) {  // a leak, to LeakSanitizer
   const CpuContext context(1);
   jg_stream* stream = nullptr;

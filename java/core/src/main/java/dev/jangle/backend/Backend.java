@@ -161,8 +161,35 @@ public final class Backend implements AutoCloseable {
         throw new OutOfDeviceMemoryException(bindings.lastError());
       }
       bindings.check(status);
-      return new DeviceBuffer(this, out.get(ADDRESS, 0).address(), bytes);
+      return new DeviceBuffer(this, out.get(ADDRESS, 0).address(), bytes, true);
     }
+  }
+
+  /**
+   * Memory of the GPU that another library took, as a buffer. It stays the other library's: closing
+   * the buffer frees nothing, and the memory must not be freed before. That the GPU has memory at
+   * both ends of the range, aligned to 256 bytes, is checked; that all of it is the caller's cannot
+   * be.
+   *
+   * @param address as the GPU knows it
+   * @throws RuntimeException on the CPU, or where the range is not such memory, with the reason
+   */
+  public DeviceBuffer wrap(long address, long bytes) {
+    bindings.check(bindings.memory.bufferCheck(context(), MemorySegment.ofAddress(address), bytes));
+    return new DeviceBuffer(this, address, bytes, false);
+  }
+
+  /**
+   * The operations in the order of a stream that another library made. It stays the other
+   * library's: {@link Kernels#close} waits for what is on it and leaves it as it is, and the stream
+   * must not be destroyed before.
+   *
+   * @param stream a {@code cudaStream_t} or {@code CUstream} of this GPU, not a default stream, and
+   *     not one that is being captured
+   * @throws RuntimeException on the CPU, or where it is not such a stream, with the reason
+   */
+  public Kernels newKernels(long stream) {
+    return new Kernels(this, stream);
   }
 
   void free(long address) {

@@ -5,17 +5,25 @@ import java.lang.foreign.MemorySegment;
 /**
  * Memory on a device. Zero-filled when new. Not an Arena: a buffer lives as long as a model or a
  * session, and must never cost a step of decoding anything. Owned by whoever allocated it; close it
- * when no call uses it any more.
+ * when no call uses it any more. Memory of {@link Backend#wrap} is as it was, and closing does not
+ * free it.
  */
 public final class DeviceBuffer implements AutoCloseable {
   private final Backend backend;
   private final long bytes;
+  private final boolean owned;
   private long address;
 
-  DeviceBuffer(Backend backend, long address, long bytes) {
+  DeviceBuffer(Backend backend, long address, long bytes, boolean owned) {
     this.backend = backend;
     this.address = address;
     this.bytes = bytes;
+    this.owned = owned;
+  }
+
+  /** The backend whose memory it is. */
+  public Backend backend() {
+    return backend;
   }
 
   /** Size in bytes. */
@@ -53,7 +61,9 @@ public final class DeviceBuffer implements AutoCloseable {
   @Override
   public void close() {
     if (address != 0) {
-      backend.free(address);
+      if (owned) {
+        backend.free(address);
+      }
       address = 0;
     }
   }

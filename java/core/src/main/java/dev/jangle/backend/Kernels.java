@@ -32,6 +32,17 @@ public final class Kernels implements AutoCloseable {
     longOut = arena.allocate(JAVA_LONG);
   }
 
+  /** On a stream of another library. */
+  Kernels(Backend backend, long handle) {
+    this.backend = backend;
+    this.bindings = backend.bindings;
+    MemorySegment out = arena.allocate(ADDRESS);
+    bindings.check(
+        bindings.streams.streamWrap(backend.context(), MemorySegment.ofAddress(handle), out));
+    stream = out.get(ADDRESS, 0);
+    longOut = arena.allocate(JAVA_LONG);
+  }
+
   /**
    * A batch of at most {@code maxRows} rows of one sequence over at most {@code maxPages} pages.
    */

@@ -16,6 +16,8 @@ public final class MemoryFunctions {
   private static final MethodHandle BUFFER_ALLOC =
       DOWNCALLS.of("jg_buffer_alloc", ADDRESS, JAVA_LONG, ADDRESS);
   private static final MethodHandle BUFFER_FREE = DOWNCALLS.of("jg_buffer_free", ADDRESS, ADDRESS);
+  private static final MethodHandle BUFFER_CHECK =
+      DOWNCALLS.of("jg_buffer_check", ADDRESS, ADDRESS, JAVA_LONG);
   private static final MethodHandle HOST_ALLOC =
       DOWNCALLS.of("jg_host_alloc", ADDRESS, JAVA_LONG, ADDRESS);
   private static final MethodHandle HOST_FREE = DOWNCALLS.of("jg_host_free", ADDRESS, ADDRESS);
@@ -28,6 +30,7 @@ public final class MemoryFunctions {
 
   private final MemorySegment bufferAlloc;
   private final MemorySegment bufferFree;
+  private final MemorySegment bufferCheck;
   private final MemorySegment hostAlloc;
   private final MemorySegment hostFree;
   private final MemorySegment copyToDevice;
@@ -37,6 +40,7 @@ public final class MemoryFunctions {
   MemoryFunctions(Library library) {
     bufferAlloc = library.function("jg_buffer_alloc");
     bufferFree = library.function("jg_buffer_free");
+    bufferCheck = library.function("jg_buffer_check");
     hostAlloc = library.function("jg_host_alloc");
     hostFree = library.function("jg_host_free");
     copyToDevice = library.function("jg_copy_to_device");
@@ -55,6 +59,14 @@ public final class MemoryFunctions {
   public int bufferFree(MemorySegment context, MemorySegment buffer) {
     try {
       return (int) BUFFER_FREE.invokeExact(bufferFree, context, buffer);
+    } catch (Throwable e) {
+      throw Downcalls.unexpected(e);
+    }
+  }
+
+  public int bufferCheck(MemorySegment context, MemorySegment memory, long bytes) {
+    try {
+      return (int) BUFFER_CHECK.invokeExact(bufferCheck, context, memory, bytes);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }

@@ -11,6 +11,8 @@ public final class StreamFunctions {
 
   private static final MethodHandle STREAM_CREATE =
       DOWNCALLS.of("jg_stream_create", ADDRESS, ADDRESS);
+  private static final MethodHandle STREAM_WRAP =
+      DOWNCALLS.of("jg_stream_wrap", ADDRESS, ADDRESS, ADDRESS);
   private static final MethodHandle STREAM_DESTROY = DOWNCALLS.of("jg_stream_destroy", ADDRESS);
   private static final MethodHandle STREAM_SYNCHRONIZE =
       DOWNCALLS.of("jg_stream_synchronize", ADDRESS);
@@ -23,6 +25,7 @@ public final class StreamFunctions {
   private static final MethodHandle GRAPH_DESTROY = DOWNCALLS.of("jg_graph_destroy", ADDRESS);
 
   private final MemorySegment streamCreate;
+  private final MemorySegment streamWrap;
   private final MemorySegment streamDestroy;
   private final MemorySegment streamSynchronize;
   private final MemorySegment streamHandle;
@@ -33,6 +36,7 @@ public final class StreamFunctions {
 
   StreamFunctions(Library library) {
     streamCreate = library.function("jg_stream_create");
+    streamWrap = library.function("jg_stream_wrap");
     streamDestroy = library.function("jg_stream_destroy");
     streamSynchronize = library.function("jg_stream_synchronize");
     streamHandle = library.function("jg_stream_handle");
@@ -45,6 +49,14 @@ public final class StreamFunctions {
   public int streamCreate(MemorySegment context, MemorySegment stream) {
     try {
       return (int) STREAM_CREATE.invokeExact(streamCreate, context, stream);
+    } catch (Throwable e) {
+      throw Downcalls.unexpected(e);
+    }
+  }
+
+  public int streamWrap(MemorySegment context, MemorySegment handle, MemorySegment stream) {
+    try {
+      return (int) STREAM_WRAP.invokeExact(streamWrap, context, handle, stream);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }
