@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "args.h"
+#include "training_args.h"
 
 namespace jangle {
 
@@ -37,6 +38,49 @@ struct Kernels {
   void (*topk)(const TopkArgs&, int64_t begin, int64_t end);
   int64_t (*sample_scratch_bytes)(int64_t rows, int64_t n);
   void (*sample)(const SampleArgs&, int64_t begin, int64_t end);
+
+  // Training. A gemm goes through its stages in order; in each, gemm_pack (items:
+  // gemm_shared_items, which may be 0) comes before gemm (items: gemm_items). Calls of gemm at the
+  // same time have different workers, in [0, workers).
+  int64_t (*gemm_scratch_bytes)(int64_t m, int64_t n, int64_t k, int64_t workers);
+  int64_t (*gemm_stages)(const GemmArgs&);
+  int64_t (*gemm_shared_items)(const GemmArgs&);
+  int64_t (*gemm_items)(const GemmArgs&);
+  void (*gemm_pack)(const GemmArgs&, int64_t stage, int64_t begin, int64_t end);
+  void (*gemm)(const GemmArgs&, int64_t stage, int64_t begin, int64_t end, int64_t worker);
+  // Attention over packed samples: pack (items: attention_pack_items), then blocks of rows. Items:
+  // attention_blocks * heads, or * kv_heads of the keys' pass; workers as for gemm.
+  int64_t (*attention_forward_scratch_bytes)(int64_t rows, int64_t kv_heads, int64_t head_dim,
+                                             int64_t workers);
+  int64_t (*attention_backward_scratch_bytes)(int64_t rows, int64_t heads, int64_t kv_heads,
+                                              int64_t head_dim, int64_t workers);
+  int64_t (*attention_pack_items)(int64_t rows);
+  int64_t (*attention_blocks)(int64_t rows);
+  void (*attention_forward_pack)(const AttentionForwardArgs&, int64_t begin, int64_t end);
+  void (*attention_forward)(const AttentionForwardArgs&, int64_t begin, int64_t end,
+                            int64_t worker);
+  void (*attention_backward_pack)(const AttentionBackwardArgs&, int64_t begin, int64_t end);
+  void (*attention_backward_queries)(const AttentionBackwardArgs&, int64_t begin, int64_t end,
+                                     int64_t worker);
+  void (*attention_backward_keys)(const AttentionBackwardArgs&, int64_t begin, int64_t end,
+                                  int64_t worker);
+  // Items: rows.
+  void (*gather_rows)(const GatherRowsArgs&, int64_t begin, int64_t end);
+  // Items: places in the order.
+  void (*embed_backward)(const EmbedBackwardArgs&, int64_t begin, int64_t end);
+  // Items: rows * groups; then, where there is a dweight, rmsnorm_weight_items.
+  void (*rmsnorm_backward)(const RmsnormBackwardArgs&, int64_t begin, int64_t end);
+  int64_t (*rmsnorm_weight_items)(int64_t n);
+  void (*rmsnorm_weight_backward)(const RmsnormBackwardArgs&, int64_t begin, int64_t end);
+  // Items: rows.
+  void (*rope_rows)(const RopeRowsArgs&, int64_t begin, int64_t end);
+  void (*swiglu_backward)(const SwigluBackwardArgs&, int64_t begin, int64_t end);
+  void (*cross_entropy)(const CrossEntropyArgs&, int64_t begin, int64_t end);
+  // Items: sum_squares_items; writes a double each to scratch, to be added in order.
+  int64_t (*sum_squares_items)(int64_t n);
+  void (*sum_squares)(const SumSquaresArgs&, int64_t begin, int64_t end);
+  int64_t (*adamw_items)(int64_t n);
+  void (*adamw)(const AdamwArgs&, int64_t begin, int64_t end);
 };
 
 // The tables of the tiers this library was built with.

@@ -1,36 +1,9 @@
 // RMSNorm: y = x / sqrt(mean(x^2) + eps) * weight, over each run of n elements.
-//
-// The sum of squares has 4 * kLanes partial sums: element i goes to partial sum i % (4 * kLanes),
-// in ascending order of i. They are added as (0 + 1) + (2 + 3) by vector, then across lanes in the
-// fixed tree of SumAcross. Missing elements of the last block count as 0, so one rule serves every
-// n.
-#include "simd.h"
+// The order of the sum: row_sum.h.
+#include "row_sum.h"
 #include "tier_ops.h"
 
 namespace jangle::JG_TIER_NS {
-namespace {
-
-float SumOfSquares(const float* x, int64_t n) {
-  F32 sum[4] = {Zero(), Zero(), Zero(), Zero()};
-  int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      const F32 v = Load(x + i + j * kLanes);
-      sum[j] = Fma(v, v, sum[j]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++, i += kLanes) {
-    if (i >= n) break;
-    const F32 v = i + kLanes <= n ? Load(x + i) : LoadPart(x + i, static_cast<int>(n - i));
-    sum[j] = Fma(v, v, sum[j]);
-  }
-  return SumAcross(Add(Add(sum[0], sum[1]), Add(sum[2], sum[3])));
-}
-
-}  // namespace
-
 void Rmsnorm(const RmsnormArgs& args, int64_t begin, int64_t end) {
   const int64_t n = args.n;
   for (int64_t item = begin; item < end; item++) {

@@ -1,36 +1,12 @@
 // The operations on the CPU: each cuts its work into ranges of items, which the pool's threads run.
 #include "run.h"
 
-#include <algorithm>
 #include <cstring>
 
-#include "context.h"
 #include "error.h"
+#include "submit.h"
 
 namespace jangle {
-namespace {
-
-// Below this many elements an elementwise call is cheaper alone than shared: waking a worker that
-// spins costs about as much as 4,096 elements (Zen 3, 2 cores).
-constexpr int64_t kMinElements = 4096;
-
-int64_t MinItems(int64_t elements_per_item) {
-  return std::max<int64_t>(1, kMinElements / std::max<int64_t>(1, elements_per_item));
-}
-
-// Puts a kernel on the stream: over `items` items, at least `min_items` of them to a thread.
-template <typename Args>
-int32_t Submit(jg_stream* stream, const Args& args, int64_t items, int64_t min_items,
-               void (*Kernels::*kernel)(const Args&, int64_t, int64_t)) {
-  return stream->Submit([context = stream->context, args, items, min_items, kernel] {
-    context->pool.Run(items, min_items, [&](int64_t begin, int64_t end) {
-      (context->kernels.*kernel)(args, begin, end);
-    });
-  });
-}
-
-}  // namespace
-
 int64_t PackBytes(jg_context* context, int32_t dtype, int64_t n, int64_t k) {
   return context->kernels.pack_bytes(dtype, n, k);
 }

@@ -261,6 +261,122 @@ JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, 
                          int32_t top_k, float top_p, float min_p, uint64_t seed, int32_t* ids,
                          void* scratch, int64_t scratch_bytes);
 
+/* ---- training ------------------------------------------------------------------------------- */
+
+/*
+ * Forward and backward on plain row-major F32 tensors in device memory; weights change at every
+ * step, so nothing stays packed. A gradient d<name> has the shape of <name>.
+ * - Outputs are overwritten unless a comment says "+=". An output may not overlap an input or
+ *   another output unless a comment says so.
+ * - Every sum has a fixed order: equal inputs give equal bits for any number of threads.
+ * - Integer arrays (ids, positions, targets, starts, orders) lie in device memory and cannot be
+ *   checked by the call. A wrong value never reads or writes outside of the arrays; each comment
+ *   says what it does give.
+ * - `scratch` is device memory of at least the bytes that the query of the same name gives, aligned
+ *   to 64 bytes; its contents mean nothing between calls. The largest of all queries serves all.
+ */
+
+/* Sets `bytes` bytes to 0. */
+JG_API int32_t jg_zero(jg_stream* stream, void* buffer, int64_t bytes);
+
+JG_API int32_t jg_gemm_scratch_bytes(jg_context* context, int64_t m, int64_t n, int64_t k,
+                                     int64_t* scratch_bytes);
+/* c[i][j] = alpha * sum_k op(a)[i][k] * op(b)[k][j] (+ c[i][j], where accumulate); c is [m][n].
+   a is [m][k], or [k][m] where transpose_a; b is [k][n], or [n][k] where transpose_b. Row i of c
+   depends on row i of op(a) alone, column j on column j of op(b): never on m or n.
+   A linear layer y = x w^T, w [out][in], x [rows][in], and its gradients:
+     y  (m, n, k) = (rows, out, in)   a = x,  b = w, transpose_b
+     dx (m, n, k) = (rows, in, out)   a = dy, b = w
+     dw (m, n, k) = (out, in, rows)   a = dy, transpose_a, b = x, accumulate
+   A bias: y += ones [rows][1] * bias [1][out]; dbias [out][1] += dy^T * ones [rows][1]. */
+JG_API int32_t jg_gemm(jg_stream* stream, int64_t m, int64_t n, int64_t k, float alpha,
+                       int32_t transpose_a, const float* a, int64_t lda, int32_t transpose_b,
+                       const float* b, int64_t ldb, int32_t accumulate, float* c, int64_t ldc,
+                       void* scratch, int64_t scratch_bytes);
+
+/* out[i][0..n) = table[ids[i]][0..n), table [table_rows][n]. An id outside of the table gives NaN.
+ */
+JG_API int32_t jg_gather_rows(jg_stream* stream, int64_t rows, int64_t n, const int32_t* ids,
+                              const float* table, int64_t table_rows, int64_t ldtable, float* out,
+                              int64_t ldout);
+/* dtable[ids[i]] += dout[i] for all rows i, rows of one id in ascending order. order [rows]: the
+   rows sorted by (id, row). Rows whose id lies outside of the table, and entries of `order` outside
+   of [0, rows), are left out. */
+JG_API int32_t jg_embed_backward(jg_stream* stream, int64_t rows, int64_t n, const int32_t* ids,
+                                 const int32_t* order, const float* dout, int64_t lddout,
+                                 float* dtable, int64_t table_rows, int64_t lddtable);
+
+JG_API int32_t jg_rmsnorm_backward_scratch_bytes(jg_context* context, int64_t rows, int64_t groups,
+                                                 int64_t n, int64_t* scratch_bytes);
+/* Gradients of jg_rmsnorm from its input x: dx = (or +=, where accumulate) ..., and
+   dweight[0..n) += the sum over rows and groups; dweight may be null (a frozen weight). */
+JG_API int32_t jg_rmsnorm_backward(jg_stream* stream, int64_t rows, int64_t groups, int64_t n,
+                                   const float* x, int64_t ldx, const float* weight, float eps,
+                                   const float* dy, int64_t lddy, int32_t accumulate, float* dx,
+                                   int64_t lddx, float* dweight, void* scratch,
+                                   int64_t scratch_bytes);
+
+/* jg_rope with explicit positions [rows]. inverse = 1 rotates back, which is the gradient:
+   dx = inverse rotation of dy. A position outside of the table counts as the nearest one inside. */
+JG_API int32_t jg_rope_rows(jg_stream* stream, int64_t rows, const int32_t* positions,
+                            int64_t heads, int64_t head_dim, const float* table,
+                            int64_t table_positions, int32_t inverse, float* x, int64_t ldx);
+
+/* Gradients of jg_swiglu from its inputs, all [rows][n]; gate and up share ldx, dgate and dup
+   lddx. dgate and dup may be gate and up, or one of them dout, element for element. */
+JG_API int32_t jg_swiglu_backward(jg_stream* stream, int64_t rows, int64_t n, const float* gate,
+                                  const float* up, int64_t ldx, const float* dout, int64_t lddout,
+                                  float* dgate, float* dup, int64_t lddx);
+
+/* Scratch of jg_attention_forward and of jg_attention_backward. */
+JG_API int32_t jg_attention_forward_scratch_bytes(jg_context* context, int64_t rows, int64_t heads,
+                                                  int64_t kv_heads, int64_t head_dim,
+                                                  int64_t* scratch_bytes);
+JG_API int32_t jg_attention_backward_scratch_bytes(jg_context* context, int64_t rows, int64_t heads,
+                                                   int64_t kv_heads, int64_t head_dim,
+                                                   int64_t* scratch_bytes);
+/* Causal grouped-query attention over packed samples: row i attends the rows [start[i], i].
+   start [rows]: the first row of the row's own sample, ascending; one outside of [0, i] counts as
+   the nearest inside. q, out: [rows][heads * head_dim]; k, v: [rows][kv_heads * head_dim], sharing
+   ldkv. lse [rows][heads]: the natural logarithm of the sum over keys of exp(scale * q k), for the
+   backward pass. Samples do not see each other at all, not even a NaN. */
+JG_API int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start,
+                                    int64_t heads, int64_t kv_heads, int64_t head_dim, float scale,
+                                    const float* q, int64_t ldq, const float* k, const float* v,
+                                    int64_t ldkv, float* out, int64_t ldout, float* lse,
+                                    void* scratch, int64_t scratch_bytes);
+/* Gradients of jg_attention_forward from its inputs, out and lse. dq has q's leading dimension, dk
+   and dv that of k and v, dout that of out. */
+JG_API int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* start,
+                                     int64_t heads, int64_t kv_heads, int64_t head_dim, float scale,
+                                     const float* q, int64_t ldq, const float* k, const float* v,
+                                     int64_t ldkv, const float* out, const float* dout,
+                                     int64_t ldout, const float* lse, float* dq, float* dk,
+                                     float* dv, void* scratch, int64_t scratch_bytes);
+
+/* loss[i] = ln(sum_j exp(logits[i][j])) - logits[i][targets[i]], not weighted; and in place
+   logits[i][j] = weights[i] * (softmax(logits[i])[j] - (j == targets[i])). A target of -1, or any
+   outside of [0, n): loss 0, gradient 0. The full logits need never exist: rows go in chunks, with
+   the gemms of the output matrix before and after. */
+JG_API int32_t jg_cross_entropy(jg_stream* stream, int64_t rows, int64_t n, float* logits,
+                                int64_t ldlogits, const int32_t* targets, const float* weights,
+                                double* loss);
+
+JG_API int32_t jg_sum_squares_scratch_bytes(jg_context* context, int64_t n, int64_t* scratch_bytes);
+/* sum[0] = the sum of x[i]^2 in double, x [n]. */
+JG_API int32_t jg_sum_squares(jg_stream* stream, int64_t n, const float* x, double* sum,
+                              void* scratch, int64_t scratch_bytes);
+
+/* One step of AdamW (Loshchilov and Hutter 2019) on n weights; `step` counts from 1.
+     g = gradient_scale * gradient
+     weight *= 1 - rate * decay
+     m = m + (1 - beta1) * (g - m);   v = beta2 * v + (1 - beta2) * g^2
+     weight -= rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps)
+   gradient_scale is the factor of clipping by the norm (1: none). */
+JG_API int32_t jg_adamw(jg_stream* stream, int64_t n, float* weight, const float* gradient,
+                        float* m, float* v, double rate, double beta1, double beta2, double eps,
+                        double decay, double gradient_scale, int64_t step);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 package dev.jangle.ffi;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -65,6 +66,7 @@ class HeaderTest {
       case "int32_t" -> JAVA_INT;
       case "int64_t", "uint64_t" -> JAVA_LONG;
       case "float" -> JAVA_FLOAT;
+      case "double" -> JAVA_DOUBLE;
       default -> throw new AssertionError("no Java type for " + declaration);
     };
   }

@@ -12,9 +12,10 @@ import java.util.Map;
 /**
  * The functions of {@code jangle.h}, of one library; one instance per library, as many as wanted in
  * one process. A class per group: {@link #devices}, {@link #memory}, {@link #streams}, {@link
- * #events}, {@link #batches}, {@link #weights}, {@link #cache}, {@link #rows}. Each method has the
- * name, and the order and types of the arguments, of its function, and returns its status, to be
- * given to {@link #check}. A test compares every descriptor with the header.
+ * #events}, {@link #batches}, {@link #weights}, {@link #cache}, {@link #rows}, {@link
+ * #trainingProducts}, {@link #trainingRows}. Each method has the name, and the order and types of
+ * the arguments, of its function, and returns its status, to be given to {@link #check}. A test
+ * compares every descriptor with the header.
  *
  * <p>Nothing is checked here: {@code dev.jangle.backend} does that before it calls.
  *
@@ -42,7 +43,9 @@ public final class Bindings {
           BatchFunctions.DOWNCALLS,
           WeightFunctions.DOWNCALLS,
           CacheFunctions.DOWNCALLS,
-          RowFunctions.DOWNCALLS);
+          RowFunctions.DOWNCALLS,
+          TrainingProductFunctions.DOWNCALLS,
+          TrainingRowFunctions.DOWNCALLS);
 
   public final DeviceFunctions devices;
   public final MemoryFunctions memory;
@@ -52,6 +55,8 @@ public final class Bindings {
   public final WeightFunctions weights;
   public final CacheFunctions cache;
   public final RowFunctions rows;
+  public final TrainingProductFunctions trainingProducts;
+  public final TrainingRowFunctions trainingRows;
 
   private final MemorySegment abiVersion;
   private final MemorySegment lastError;
@@ -77,6 +82,8 @@ public final class Bindings {
     weights = new WeightFunctions(library);
     cache = new CacheFunctions(library);
     rows = new RowFunctions(library);
+    trainingProducts = new TrainingProductFunctions(library);
+    trainingRows = new TrainingRowFunctions(library);
   }
 
   /**
