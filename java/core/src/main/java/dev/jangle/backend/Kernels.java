@@ -1,5 +1,6 @@
 package dev.jangle.backend;
 
+import static dev.jangle.backend.Shapes.requireShape;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -48,6 +49,16 @@ public final class Kernels implements AutoCloseable {
    */
   public Batch newBatch(int maxRows, int maxPages) {
     return new Batch(backend, this, maxRows, maxPages);
+  }
+
+  /** The products of training, on this stream. */
+  public TrainingProducts trainingProducts() {
+    return new TrainingProducts(backend, this);
+  }
+
+  /** The other operations of training, on this stream. */
+  public TrainingRows trainingRows() {
+    return new TrainingRows(backend, this);
   }
 
   /** Bytes of a weight in the kernels' layout. */
@@ -521,12 +532,6 @@ public final class Kernels implements AutoCloseable {
 
   private static void requireRows(Batch batch, Matrix matrix) {
     requireShape("rows of the batch", matrix.rows(), batch.rows());
-  }
-
-  private static void requireShape(String what, long found, long expected) {
-    if (found != expected) {
-      throw new IllegalArgumentException(what + ": found " + found + ", expected " + expected);
-    }
   }
 
   @Override
