@@ -1,5 +1,7 @@
 package dev.jangle.cli.bench;
 
+import static dev.jangle.cli.JsonFigures.put;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -59,14 +61,6 @@ public final class BenchJson {
     put(object, "mean_acceptance_length", summary.meanAcceptanceLength());
     put(object, "repetition", summary.repetition());
     return object;
-  }
-
-  private static void put(ObjectNode object, String name, double value) {
-    if (Double.isFinite(value)) {
-      object.put(name, value);
-    } else {
-      object.putNull(name);
-    }
   }
 
   private static void numbers(ArrayNode array, List<Long> values) {

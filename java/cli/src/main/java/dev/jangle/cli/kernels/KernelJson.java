@@ -1,5 +1,7 @@
 package dev.jangle.cli.kernels;
 
+import static dev.jangle.cli.JsonFigures.put;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -76,13 +78,5 @@ public final class KernelJson {
     object.put("upper_quartile", spread.upper());
     object.put("most", spread.most());
     return object;
-  }
-
-  private static void put(ObjectNode object, String name, double value) {
-    if (Double.isFinite(value)) {
-      object.put(name, value);
-    } else {
-      object.putNull(name);
-    }
   }
 }
