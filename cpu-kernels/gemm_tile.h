@@ -19,8 +19,8 @@ namespace jangle::JG_TIER_NS {
 inline constexpr int kTileRows = kLanes == 16 ? 12 : 6;
 inline constexpr int kTileColumns = 2 * kLanes;
 
-inline constexpr int64_t RowPanels(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
-inline constexpr int64_t ColumnPanels(int64_t columns) {
+constexpr int64_t RowPanels(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+constexpr int64_t ColumnPanels(int64_t columns) {
   return (columns + kTileColumns - 1) / kTileColumns;
 }
 

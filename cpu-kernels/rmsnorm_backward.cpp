@@ -62,7 +62,10 @@ void RmsnormBackward(const RmsnormBackwardArgs& args, int64_t begin, int64_t end
   const float* w = args.weight;
   float* scales = static_cast<float*>(args.scratch);
   for (int64_t item = begin; item < end; item++) {
-    const auto [x, dy, dx] = RunOf(args, item);
+    const Run run = RunOf(args, item);
+    const float* x = run.x;
+    const float* dy = run.dy;
+    float* dx = run.dx;
     const float n = static_cast<float>(args.n);
     const float r = 1.0f / __builtin_sqrtf(SumOfSquares(x, args.n) / n + args.eps);
     const float dot = SumRow(args.n, [=](int64_t i, int lanes, F32 sum) {
