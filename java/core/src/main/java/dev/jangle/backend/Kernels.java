@@ -166,6 +166,22 @@ public final class Kernels implements AutoCloseable {
    * @param weight cols / groups elements
    */
   public void rmsnorm(Matrix x, long groups, DeviceBuffer weight, float eps, Matrix y) {
+    rmsnorm(x, groups, weight, 0, eps, y);
+  }
+
+  /**
+   * The same with a weight that is part of a buffer.
+   *
+   * @param weight one row of cols / groups elements
+   */
+  public void rmsnorm(Matrix x, long groups, Matrix weight, float eps, Matrix y) {
+    requireShape("rmsnorm: rows of the weight", weight.rows(), 1);
+    requireShape("rmsnorm: groups of the weight", weight.cols() * groups, x.cols());
+    rmsnorm(x, groups, weight.buffer(), weight.offset() * Float.BYTES, eps, y);
+  }
+
+  private void rmsnorm(
+      Matrix x, long groups, DeviceBuffer weight, long offset, float eps, Matrix y) {
     requireShape("rmsnorm: columns", y.cols(), x.cols());
     requireShape("rmsnorm: rows", y.rows(), x.rows());
     if (groups < 1) {
@@ -181,7 +197,7 @@ public final class Kernels implements AutoCloseable {
             n,
             x.address(),
             x.ld(),
-            weight.range(0, n * Float.BYTES),
+            weight.range(offset, n * Float.BYTES),
             eps,
             y.address(),
             y.ld()));
@@ -407,9 +423,14 @@ public final class Kernels implements AutoCloseable {
 
   /** Copies native host memory to the start of a buffer. */
   public void upload(MemorySegment host, DeviceBuffer to) {
+    upload(host, to, 0);
+  }
+
+  /** Copies native host memory to a buffer, from a byte of the buffer on. */
+  public void upload(MemorySegment host, DeviceBuffer to, long offset) {
     bindings.check(
         bindings.memory.copyToDevice(
-            stream(), to.range(0, host.byteSize()), requireNative(host), host.byteSize()));
+            stream(), to.range(offset, host.byteSize()), requireNative(host), host.byteSize()));
   }
 
   /** Uploads float32 values into a new buffer. */
@@ -424,12 +445,17 @@ public final class Kernels implements AutoCloseable {
 
   /** Copies the start of a buffer to native host memory, and waits for it. */
   public void download(DeviceBuffer from, MemorySegment host) {
+    download(from, 0, host);
+  }
+
+  /** Copies a buffer, from a byte of it on, to native host memory, and waits for it. */
+  public void download(DeviceBuffer from, long offset, MemorySegment host) {
     if (host.isReadOnly()) {
       throw new IllegalArgumentException("host memory must be writable");
     }
     bindings.check(
         bindings.memory.copyToHost(
-            stream(), requireNative(host), from.range(0, host.byteSize()), host.byteSize()));
+            stream(), requireNative(host), from.range(offset, host.byteSize()), host.byteSize()));
     synchronize();
   }
 

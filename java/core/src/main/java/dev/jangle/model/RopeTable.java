@@ -3,11 +3,14 @@ package dev.jangle.model;
 import dev.jangle.format.ModelConfig;
 
 /** Cosines and sines of rotary position embedding (arXiv 2104.09864), with the model's scaling. */
-final class RopeTable {
+public final class RopeTable {
   private RopeTable() {}
 
-  /** Rows of headDim: cos of headDim/2 angles, then sin; computed in float64, rounded once. */
-  static float[] of(ModelConfig config, int positions) {
+  /**
+   * [positions][headDim]: cosines of headDim/2 angles, then their sines; computed in float64,
+   * rounded once.
+   */
+  public static float[] of(ModelConfig config, int positions) {
     int half = config.headDim() / 2;
     double[] frequencies =
         config.ropeScaling().inverseFrequencies(config.ropeTheta(), config.headDim());

@@ -8,8 +8,7 @@ import dev.jangle.backend.PackedWeight;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.format.Tensor;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
+import dev.jangle.format.TensorFloats;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,11 +20,6 @@ import java.util.List;
  * fails.
  */
 final class WeightLoader {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final Checkpoint checkpoint;
   private final ModelConfig config;
   private final Kernels kernels;
@@ -148,17 +142,7 @@ final class WeightLoader {
 
   private float[] floats(String name) {
     Tensor tensor = checkpoint.tensor(name);
-    float[] values = new float[(int) tensor.elements()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] =
-          switch (tensor.dtype()) {
-            case F32 -> tensor.data().get(FLOAT, 4L * i);
-            case F16 -> Float.float16ToFloat(tensor.data().get(SHORT, 2L * i));
-            case BF16 -> Float.intBitsToFloat(tensor.data().get(SHORT, 2L * i) << 16);
-            case Q8_0, Q4_0, Q4_1 ->
-                throw new IllegalStateException(tensor + ": a checkpoint has no such vector");
-          };
-    }
+    float[] values = TensorFloats.of(tensor);
     advance(tensor);
     return values;
   }

@@ -1,0 +1,74 @@
+package dev.jangle.train;
+
+import dev.jangle.backend.DeviceBuffer;
+import dev.jangle.backend.Kernels;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
+/**
+ * A packed batch on the device: int32 for each of its rows. The loss reads only the rows that have
+ * a label, so those are numbered on their own: compact row i is row {@code learntRows[i]}.
+ */
+final class BatchRows {
+  final DeviceBuffer inputs;
+
+  /** Rows sorted by input, then by row: the order in which the embedding's gradient adds them. */
+  final DeviceBuffer byInput;
+
+  final DeviceBuffer starts;
+  final DeviceBuffer positions;
+  final DeviceBuffer learntRows;
+
+  /** 0, 1, 2...: compact rows in their own order. */
+  final DeviceBuffer ascending;
+
+  /** Of compact rows. */
+  final DeviceBuffer targets;
+
+  private final int rows;
+  private int learnt;
+
+  BatchRows(DeviceMemory memory, Kernels kernels, int rows) {
+    this.rows = rows;
+    inputs = memory.ints(rows);
+    byInput = memory.ints(rows);
+    starts = memory.ints(rows);
+    positions = memory.ints(rows);
+    learntRows = memory.ints(rows);
+    ascending = memory.ints(rows);
+    targets = memory.ints(rows);
+    DeviceMemory.set(kernels, ascending, IntStream.range(0, rows).toArray());
+  }
+
+  void set(Kernels kernels, PackedBatch batch) {
+    if (batch.length() != rows) {
+      throw new IllegalArgumentException(
+          "a batch of %d places in buffers for %d".formatted(batch.length(), rows));
+    }
+    int[] labels = batch.targets();
+    int[] places = IntStream.range(0, rows).filter(i -> labels[i] != PackedBatch.NONE).toArray();
+    learnt = places.length;
+    DeviceMemory.set(kernels, inputs, batch.inputs());
+    DeviceMemory.set(kernels, byInput, sorted(batch.inputs()));
+    DeviceMemory.set(kernels, starts, batch.starts());
+    DeviceMemory.set(kernels, positions, batch.positions());
+    if (learnt > 0) {
+      DeviceMemory.set(kernels, learntRows, places);
+      DeviceMemory.set(kernels, targets, Arrays.stream(places).map(i -> labels[i]).toArray());
+    }
+  }
+
+  /** Rows that have a label. */
+  int learnt() {
+    return learnt;
+  }
+
+  private static int[] sorted(int[] ids) {
+    return IntStream.range(0, ids.length)
+        .boxed()
+        .sorted(Comparator.comparingInt((Integer i) -> ids[i]).thenComparingInt(i -> i))
+        .mapToInt(Integer::intValue)
+        .toArray();
+  }
+}

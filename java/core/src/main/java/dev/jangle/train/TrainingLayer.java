@@ -1,0 +1,242 @@
+package dev.jangle.train;
+
+import dev.jangle.backend.DeviceBuffer;
+import dev.jangle.backend.Kernels;
+import dev.jangle.backend.Matrix;
+import dev.jangle.backend.TrainingProducts;
+import dev.jangle.backend.TrainingRows;
+import dev.jangle.format.ModelConfig;
+
+/**
+ * The forward and backward pass of a layer over the rows of a packed batch; the same model as
+ * {@link dev.jangle.model.Transformer}, on plain float32 weights. Holds the buffers that all layers
+ * use in turn.
+ */
+final class TrainingLayer {
+  private final ModelConfig config;
+  private final Kernels kernels;
+  private final TrainingProducts products;
+  private final TrainingRows rowWork;
+  private final BatchRows batch;
+  private final Matrix ropeTable;
+  private final DeviceBuffer scratch;
+  private final Matrix ones;
+  private final long queries;
+  private final long keys;
+  private final long inner;
+  private final float scale;
+  private final Matrix dhidden;
+  private final Matrix dqkv;
+  private final Matrix drawQk;
+  private final Matrix dattended;
+  private final Matrix dactivated;
+
+  /**
+   * Takes its buffers.
+   *
+   * @param ropeTable [positions][headDim]
+   * @param ones [rows][1], all 1
+   */
+  TrainingLayer(
+      DeviceMemory memory,
+      ModelConfig config,
+      Kernels kernels,
+      BatchRows batch,
+      Matrix ropeTable,
+      Matrix ones,
+      DeviceBuffer scratch) {
+    this.config = config;
+    this.kernels = kernels;
+    this.products = kernels.trainingProducts();
+    this.rowWork = kernels.trainingRows();
+    this.batch = batch;
+    this.ropeTable = ropeTable;
+    this.ones = ones;
+    this.scratch = scratch;
+    queries = (long) config.heads() * config.headDim();
+    keys = (long) config.kvHeads() * config.headDim();
+    inner = config.intermediateSize();
+    scale = (float) (1 / Math.sqrt(config.headDim()));
+    long rows = ones.rows();
+    dhidden = memory.matrix(rows, config.hiddenSize());
+    dqkv = memory.matrix(rows, queries + 2 * keys);
+    drawQk = config.qkNorm() ? memory.matrix(rows, queries + keys) : null;
+    dattended = memory.matrix(rows, queries);
+    dactivated = memory.matrix(rows, inner);
+  }
+
+  /** Scratch that the largest operation of a layer needs. */
+  static long scratchBytes(Kernels kernels, ModelConfig config, long rows) {
+    TrainingProducts products = kernels.trainingProducts();
+    TrainingRows rowWork = kernels.trainingRows();
+    long hidden = config.hiddenSize();
+    long inner = config.intermediateSize();
+    int headDim = config.headDim();
+    long queries = (long) config.heads() * headDim;
+    long qkv = queries + 2L * config.kvHeads() * headDim;
+    long[] needs = {
+      linear(products, rows, qkv, hidden),
+      linear(products, rows, hidden, queries),
+      linear(products, rows, 2 * inner, hidden),
+      linear(products, rows, hidden, inner),
+      linear(products, rows, qkv, 1),
+      products.attentionForwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
+      products.attentionBackwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
+      rowWork.rmsnormBackwardScratchBytes(rows, 1, hidden),
+      rowWork.rmsnormBackwardScratchBytes(rows, config.heads(), headDim),
+      rowWork.rmsnormBackwardScratchBytes(rows, config.kvHeads(), headDim)
+    };
+    long most = 0;
+    for (long need : needs) {
+      most = Math.max(most, need);
+    }
+    return most;
+  }
+
+  /** Scratch of a linear layer and of both its gradients. */
+  static long linear(TrainingProducts products, long rows, long out, long in) {
+    return Math.max(
+        products.gemmScratchBytes(rows, out, in),
+        Math.max(
+            products.gemmScratchBytes(rows, in, out), products.gemmScratchBytes(out, in, rows)));
+  }
+
+  /** From the layer's input to its output, both [rows][hidden]. */
+  void forward(LayerParameters weights, Matrix input, LayerActivations acts, Matrix output) {
+    float eps = config.rmsNormEps();
+    Matrix qkv = acts.qkv();
+    Matrix q = qkv.columns(0, queries);
+    Matrix k = qkv.columns(queries, keys);
+    Matrix v = qkv.columns(queries + keys, keys);
+    kernels.rmsnorm(input, 1, weights.inputNorm(), eps, acts.normed());
+    multiply(acts.normed(), weights.qkv(), false, qkv);
+    if (weights.qkvBias() != null) {
+      products.gemm(1, false, ones, false, weights.qkvBias(), true, qkv, scratch);
+    }
+    if (weights.queryNorm() != null) {
+      copy(qkv.columns(0, queries + keys), acts.rawQk());
+      kernels.rmsnorm(q, config.heads(), weights.queryNorm(), eps, q);
+      kernels.rmsnorm(k, config.kvHeads(), weights.keyNorm(), eps, k);
+    }
+    rotate(qkv, false);
+    products.attentionForward(
+        batch.starts, config.headDim(), scale, q, k, v, acts.attended(), acts.lse(), scratch);
+    copy(input, acts.middle());
+    multiply(acts.attended(), weights.output(), true, acts.middle());
+    kernels.rmsnorm(acts.middle(), 1, weights.postNorm(), eps, acts.postNormed());
+    multiply(acts.postNormed(), weights.gateUp(), false, acts.gateUp());
+    kernels.swiglu(
+        acts.gateUp().columns(0, inner), acts.gateUp().columns(inner, inner), acts.activated());
+    copy(acts.middle(), output);
+    multiply(acts.activated(), weights.down(), true, output);
+  }
+
+  /**
+   * From the gradient of the layer's output to that of its input, in place; adds to the gradients
+   * of the weights. Overwrites activations that it has used.
+   */
+  void backward(
+      LayerParameters weights,
+      LayerParameters gradients,
+      Matrix input,
+      LayerActivations acts,
+      Matrix gradient) {
+    Matrix gate = acts.gateUp().columns(0, inner);
+    Matrix up = acts.gateUp().columns(inner, inner);
+    weightGradient(gradient, acts.activated(), gradients.down());
+    inputGradient(gradient, weights.down(), dactivated);
+    rowWork.swigluBackward(gate, up, dactivated, gate, up);
+    weightGradient(acts.gateUp(), acts.postNormed(), gradients.gateUp());
+    inputGradient(acts.gateUp(), weights.gateUp(), dhidden);
+    normGradient(acts.middle(), weights.postNorm(), gradients.postNorm(), gradient);
+
+    weightGradient(gradient, acts.attended(), gradients.output());
+    inputGradient(gradient, weights.output(), dattended);
+    attentionBackward(acts);
+    rotate(dqkv, true);
+    if (weights.queryNorm() != null) {
+      headNorms(weights, gradients, acts);
+    }
+    if (weights.qkvBias() != null) {
+      Matrix row = gradients.qkvBias();
+      Matrix column = new Matrix(row.buffer(), row.offset(), row.cols(), 1, 1);
+      products.gemm(1, true, dqkv, false, ones, true, column, scratch);
+    }
+    weightGradient(dqkv, acts.normed(), gradients.qkv());
+    inputGradient(dqkv, weights.qkv(), dhidden);
+    normGradient(input, weights.inputNorm(), gradients.inputNorm(), gradient);
+  }
+
+  private void attentionBackward(LayerActivations acts) {
+    Matrix qkv = acts.qkv();
+    products.attentionBackward(
+        batch.starts,
+        config.headDim(),
+        scale,
+        qkv.columns(0, queries),
+        qkv.columns(queries, keys),
+        qkv.columns(queries + keys, keys),
+        acts.attended(),
+        acts.lse(),
+        dattended,
+        dqkv.columns(0, queries),
+        dqkv.columns(queries, keys),
+        dqkv.columns(queries + keys, keys),
+        scratch);
+  }
+
+  private void headNorms(
+      LayerParameters weights, LayerParameters gradients, LayerActivations acts) {
+    float eps = config.rmsNormEps();
+    rowWork.rmsnormBackward(
+        acts.rawQk().columns(0, queries),
+        config.heads(),
+        weights.queryNorm(),
+        eps,
+        dqkv.columns(0, queries),
+        false,
+        drawQk.columns(0, queries),
+        gradients.queryNorm(),
+        scratch);
+    rowWork.rmsnormBackward(
+        acts.rawQk().columns(queries, keys),
+        config.kvHeads(),
+        weights.keyNorm(),
+        eps,
+        dqkv.columns(queries, keys),
+        false,
+        drawQk.columns(queries, keys),
+        gradients.keyNorm(),
+        scratch);
+    copy(drawQk, dqkv.columns(0, queries + keys));
+  }
+
+  /** Adds what comes through a norm, from {@code dhidden}, to the gradient of the norm's input. */
+  private void normGradient(Matrix x, Matrix weight, Matrix dweight, Matrix gradient) {
+    rowWork.rmsnormBackward(
+        x, 1, weight, config.rmsNormEps(), dhidden, true, gradient, dweight, scratch);
+  }
+
+  /** Query and key heads stand side by side, so one call turns both. */
+  private void rotate(Matrix qkv, boolean inverse) {
+    Matrix qk = qkv.columns(0, queries + keys);
+    rowWork.ropeRows(batch.positions, config.headDim(), ropeTable, inverse, qk);
+  }
+
+  /** {@code y = x w^T}. */
+  private void multiply(Matrix x, Matrix weight, boolean accumulate, Matrix y) {
+    products.gemm(1, false, x, true, weight, accumulate, y, scratch);
+  }
+
+  private void inputGradient(Matrix dy, Matrix weight, Matrix dx) {
+    products.gemm(1, false, dy, false, weight, false, dx, scratch);
+  }
+
+  private void weightGradient(Matrix dy, Matrix x, Matrix dweight) {
+    products.gemm(1, true, dy, false, x, true, dweight, scratch);
+  }
+
+  private void copy(Matrix from, Matrix to) {
+    rowWork.gatherRows(batch.ascending, from, to);
+  }
+}

@@ -1,0 +1,175 @@
+package dev.jangle.train;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+
+import dev.jangle.backend.Backend;
+import dev.jangle.backend.DeviceBuffer;
+import dev.jangle.backend.Kernels;
+import dev.jangle.backend.Matrix;
+import dev.jangle.backend.TrainingRows;
+import dev.jangle.format.ModelConfig;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One step of training: gradients of the mean loss over the labels of several batches, clipping by
+ * their norm, AdamW. All sums have a fixed order, so equal inputs give equal bits for any number of
+ * threads. One thread at a time.
+ */
+final class TrainingStep implements AutoCloseable {
+  /**
+   * What a step did.
+   *
+   * @param loss mean over the labels, before the step
+   * @param norm of the gradients, before clipping
+   * @param outcomes of the batches, in order
+   */
+  record Result(double loss, double norm, List<LossHead.Outcome> outcomes) {}
+
+  private final Kernels kernels;
+  private final TrainingState state;
+  private final AdamW optimizer;
+  private final TrainingModel model;
+  private final ModelParameters weights;
+  private final ModelParameters gradients;
+  private final DeviceMemory memory;
+  private final DeviceBuffer squares;
+  private final DeviceBuffer scratch;
+
+  /**
+   * Takes the memory of the passes.
+   *
+   * @param rows places of a batch
+   * @param recompute see {@link TrainingModel}
+   */
+  TrainingStep(
+      Backend backend,
+      Kernels kernels,
+      ModelConfig config,
+      TrainingState state,
+      AdamW optimizer,
+      int rows,
+      boolean recompute) {
+    this.kernels = kernels;
+    this.state = state;
+    this.optimizer = optimizer;
+    weights = ModelParameters.of(state.weights, config.layers());
+    gradients = ModelParameters.of(state.gradients, config.layers());
+    memory = new DeviceMemory(backend);
+    boolean whole = false;
+    try {
+      squares = memory.bytes(Double.BYTES);
+      scratch =
+          memory.bytes(
+              Math.max(1, kernels.trainingRows().sumSquaresScratchBytes(state.layout.elements())));
+      model = new TrainingModel(backend, kernels, config, rows, recompute);
+      whole = true;
+    } finally {
+      if (!whole) {
+        memory.close();
+      }
+    }
+  }
+
+  /**
+   * Changes the weights.
+   *
+   * @param rate of this step
+   * @throws TrainingException where the loss or the norm is not a finite number; the weights are as
+   *     before
+   * @throws IllegalArgumentException where no batch has a label
+   */
+  Result run(List<PackedBatch> batches, double rate) {
+    long labels = batches.stream().mapToLong(PackedBatch::learnt).sum();
+    if (labels == 0) {
+      throw new IllegalArgumentException(
+          "none of the step's %d batches has a label".formatted(batches.size()));
+    }
+    TrainingRows rowWork = kernels.trainingRows();
+    rowWork.zero(state.gradients.buffer(), 0, state.layout.elements() * Float.BYTES);
+    List<LossHead.Outcome> outcomes = new ArrayList<>();
+    double sum = 0;
+    for (PackedBatch batch : batches) {
+      LossHead.Outcome outcome = model.gradients(weights, gradients, batch, 1f / labels);
+      outcomes.add(outcome);
+      sum += outcome.sum();
+    }
+    double loss = sum / labels;
+    double norm = norm();
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      throw new TrainingException(
+          "step %d: the loss is %s and the norm of its gradients %s; lower the learning rate, or look"
+                  .formatted(state.steps + 1, loss, norm)
+              + " at the samples of this step");
+    }
+    update(rate, norm > optimizer.clip() ? optimizer.clip() / norm : 1);
+    return new Result(loss, norm, outcomes);
+  }
+
+  /** Losses of a batch with the present weights. */
+  LossHead.Outcome losses(PackedBatch batch) {
+    return model.losses(weights, batch);
+  }
+
+  private double norm() {
+    kernels.trainingRows().sumSquares(state.gradients.all(), squares, 0, scratch);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment sum = arena.allocate(JAVA_DOUBLE);
+      kernels.download(squares, sum);
+      return Math.sqrt(sum.get(JAVA_DOUBLE, 0));
+    }
+  }
+
+  private void update(double rate, double gradientScale) {
+    state.steps++;
+    update(
+        state.weights.matrices(),
+        state.gradients.matrices(),
+        state.firstMoment.matrices(),
+        state.secondMoment.matrices(),
+        rate,
+        optimizer.decay(),
+        gradientScale);
+    update(
+        state.weights.vectors(),
+        state.gradients.vectors(),
+        state.firstMoment.vectors(),
+        state.secondMoment.vectors(),
+        rate,
+        0,
+        gradientScale);
+    kernels.synchronize();
+  }
+
+  private void update(
+      Matrix weight,
+      Matrix gradient,
+      Matrix first,
+      Matrix second,
+      double rate,
+      double decay,
+      double gradientScale) {
+    kernels
+        .trainingRows()
+        .adamw(
+            weight,
+            gradient,
+            first,
+            second,
+            rate,
+            optimizer.beta1(),
+            optimizer.beta2(),
+            optimizer.eps(),
+            decay,
+            gradientScale,
+            state.steps);
+  }
+
+  @Override
+  public void close() {
+    model.close();
+    memory.close();
+  }
+}

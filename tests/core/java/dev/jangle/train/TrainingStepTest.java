@@ -1,0 +1,190 @@
+package dev.jangle.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jangle.backend.Backend;
+import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Kernels;
+import dev.jangle.backend.Machine;
+import dev.jangle.backend.Tier;
+import dev.jangle.format.Checkpoint;
+import dev.jangle.format.TensorFloats;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Ten steps against PyTorch in float64, and bit for bit against themselves. */
+class TrainingStepTest {
+  private static final Path RESOURCES =
+      Path.of(System.getProperty("jangle.root"), "tests/core/resources");
+
+  /** Longer than the samples of any batch, so that empty places are there, too. */
+  private static final int ROWS = 96;
+
+  /** Our error may be that of PyTorch in float32, four times: other orders of summation. */
+  private static final double SLACK = 4;
+
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Run(List<Double> losses, List<Double> norms, float[] weights) {}
+
+  @BeforeEach
+  void requireKernels() {
+    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama3", "qwen2", "qwen3"})
+  void tenStepsAreThoseOfPyTorch(String kind) throws IOException {
+    JsonNode expected = expected(kind);
+    Run run = run(kind, null, 2, false);
+    JsonNode error = expected.get("naive_error");
+    for (int i = 0; i < run.losses().size(); i++) {
+      assertEquals(
+          expected.get("losses").get(i).asDouble(),
+          run.losses().get(i),
+          SLACK * error.get("loss").asDouble(),
+          "loss of step " + i);
+      assertEquals(
+          expected.get("norms").get(i).asDouble(),
+          run.norms().get(i),
+          SLACK * error.get("norm").asDouble(),
+          "norm of step " + i);
+    }
+    try (Checkpoint last = Checkpoint.open(RESOURCES.resolve("training").resolve(kind))) {
+      for (ParameterLayout.Slot slot : new ParameterLayout(last.config()).slots()) {
+        float[] values = TensorFloats.of(last.tensor(slot.name()));
+        for (int i = 0; i < values.length; i++) {
+          assertEquals(
+              values[i],
+              run.weights()[(int) slot.offset() + i],
+              SLACK * error.get("weight").asDouble(),
+              slot.name() + "[" + i + "]");
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen2", "qwen3"})
+  void threadsAndRecomputationChangeNoBit(String kind) throws IOException {
+    Run one = run(kind, null, 1, false);
+    Run three = run(kind, null, 3, true);
+    assertEquals(one.losses(), three.losses());
+    assertEquals(one.norms(), three.norms());
+    assertArrayEquals(one.weights(), three.weights());
+  }
+
+  @Test
+  void theScalarTierTrainsAsWell() throws IOException {
+    List<Double> losses = run("llama3", Tier.SCALAR, 2, false).losses();
+    JsonNode expected = expected("llama3");
+    for (int i = 0; i < losses.size(); i++) {
+      assertEquals(
+          expected.get("losses").get(i).asDouble(),
+          losses.get(i),
+          SLACK * expected.get("naive_error").get("loss").asDouble());
+    }
+  }
+
+  @Test
+  void noLabelsAndNoFiniteLossChangeNothing() throws IOException {
+    try (Backend backend = Backend.open(BackendKind.CPU, 2, null);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
+        TrainingState state = TrainingState.of(backend, kernels, file);
+        TrainingStep step =
+            new TrainingStep(backend, kernels, file.config(), state, AdamW.usual(), ROWS, false)) {
+      IllegalArgumentException none =
+          assertThrows(
+              IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), 1e-3));
+      assertTrue(none.getMessage().contains("label"), none.getMessage());
+
+      ParameterLayout.Slot norm = state.layout.slot("model.norm.weight");
+      float[] broken = state.weights.values(kernels, norm);
+      broken[3] = Float.NaN;
+      state.weights.set(kernels, norm, broken);
+      ParameterLayout.Slot embedding = state.layout.slot("model.embed_tokens.weight");
+      float[] before = state.weights.values(kernels, embedding);
+      List<PackedBatch> batches = steps("llama3").get(0);
+      TrainingException stopped =
+          assertThrows(TrainingException.class, () -> step.run(batches, 1e-3));
+      assertTrue(stopped.getMessage().startsWith("step 1: the loss is NaN"), stopped.getMessage());
+      assertArrayEquals(before, state.weights.values(kernels, embedding));
+      assertEquals(0, state.steps);
+    }
+  }
+
+  private static Run run(String kind, Tier tier, int threads, boolean recompute)
+      throws IOException {
+    JsonNode rates = expected(kind).get("optimizer");
+    AdamW optimizer =
+        new AdamW(
+            rates.get("beta1").asDouble(),
+            rates.get("beta2").asDouble(),
+            rates.get("eps").asDouble(),
+            rates.get("decay").asDouble(),
+            rates.get("clip").asDouble());
+    List<Double> losses = new ArrayList<>();
+    List<Double> norms = new ArrayList<>();
+    try (Backend backend = Backend.open(BackendKind.CPU, threads, tier);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models").resolve(kind));
+        TrainingState state = TrainingState.of(backend, kernels, file);
+        TrainingStep step =
+            new TrainingStep(backend, kernels, file.config(), state, optimizer, ROWS, recompute)) {
+      for (List<PackedBatch> batches : steps(kind)) {
+        TrainingStep.Result result = step.run(batches, rates.get("rate").asDouble());
+        losses.add(result.loss());
+        norms.add(result.norm());
+      }
+      float[] weights = new float[(int) state.layout.elements()];
+      for (ParameterLayout.Slot slot : state.layout.slots()) {
+        float[] values = state.weights.values(kernels, slot);
+        System.arraycopy(values, 0, weights, (int) slot.offset(), values.length);
+      }
+      return new Run(losses, norms, weights);
+    }
+  }
+
+  private static JsonNode expected(String kind) throws IOException {
+    Path file = RESOURCES.resolve("training").resolve(kind).resolve("expected.json");
+    return new ObjectMapper().readTree(file.toFile());
+  }
+
+  private static List<List<PackedBatch>> steps(String kind) throws IOException {
+    List<List<PackedBatch>> steps = new ArrayList<>();
+    for (JsonNode batches : expected(kind).get("steps")) {
+      List<PackedBatch> step = new ArrayList<>();
+      for (JsonNode samples : batches) {
+        PackedBatch batch = new PackedBatch(ROWS);
+        for (JsonNode sample : samples) {
+          batch.add(new NoisedSample(sample(sample)));
+        }
+        step.add(batch);
+      }
+      steps.add(step);
+    }
+    return steps;
+  }
+
+  private static Sample sample(JsonNode json) {
+    int[] tokens = new int[json.get("tokens").size()];
+    boolean[] written = new boolean[tokens.length];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = json.get("tokens").get(i).asInt();
+      written[i] = i >= json.get("prompt").asInt();
+    }
+    return new Sample(tokens, written, false);
+  }
+}
