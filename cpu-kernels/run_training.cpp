@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "error.h"
 #include "submit.h"
 
 namespace jangle {
@@ -27,7 +28,12 @@ void Multiply(jg_context* context, const GemmArgs& args, int64_t stage) {
 
 }  // namespace
 
-int64_t GemmScratchBytes(jg_context* context, int64_t m, int64_t n, int64_t k) {
+int32_t CheckGemmProducts(const char* call, int32_t products) {
+  if (products == JG_F32) return JG_OK;
+  return Fail(JG_UNSUPPORTED, "%s: the CPU has no products of JG_BF16; ask for JG_F32", call);
+}
+
+int64_t GemmScratchBytes(jg_context* context, int32_t, int64_t m, int64_t n, int64_t k) {
   return context->kernels.gemm_scratch_bytes(m, n, k, context->pool.threads());
 }
 

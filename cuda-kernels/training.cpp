@@ -11,8 +11,10 @@ int32_t NotBuilt() {
 
 }  // namespace
 
+int32_t CheckGemmProducts(const char*, int32_t) { return JG_OK; }
+
 // What no call will use.
-int64_t GemmScratchBytes(jg_context*, int64_t, int64_t, int64_t) { return 0; }
+int64_t GemmScratchBytes(jg_context*, int32_t, int64_t, int64_t, int64_t) { return 0; }
 int64_t RmsnormBackwardScratchBytes(jg_context*, int64_t, int64_t, int64_t) { return 0; }
 int64_t AttentionForwardScratchBytes(jg_context*, int64_t, int64_t, int64_t, int64_t) { return 0; }
 int64_t AttentionBackwardScratchBytes(jg_context*, int64_t, int64_t, int64_t, int64_t) { return 0; }

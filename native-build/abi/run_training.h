@@ -6,7 +6,10 @@
 
 namespace jangle {
 
-int64_t GemmScratchBytes(jg_context* context, int64_t m, int64_t n, int64_t k);
+// Whether jg_gemm can multiply so, JG_F32 or JG_BF16; else what to do about it.
+int32_t CheckGemmProducts(const char* call, int32_t products);
+
+int64_t GemmScratchBytes(jg_context* context, int32_t products, int64_t m, int64_t n, int64_t k);
 int64_t RmsnormBackwardScratchBytes(jg_context* context, int64_t rows, int64_t groups, int64_t n);
 int64_t AttentionForwardScratchBytes(jg_context* context, int64_t rows, int64_t heads,
                                      int64_t kv_heads, int64_t head_dim);

@@ -12,6 +12,7 @@ struct ZeroArgs {
 };
 
 struct GemmArgs {
+  int32_t products;
   int64_t m, n, k;
   float alpha;
   bool transpose_a;

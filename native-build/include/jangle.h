@@ -279,20 +279,22 @@ JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, 
 /* Sets `bytes` bytes to 0. */
 JG_API int32_t jg_zero(jg_stream* stream, void* buffer, int64_t bytes);
 
-JG_API int32_t jg_gemm_scratch_bytes(jg_context* context, int64_t m, int64_t n, int64_t k,
-                                     int64_t* scratch_bytes);
+JG_API int32_t jg_gemm_scratch_bytes(jg_context* context, int32_t products, int64_t m, int64_t n,
+                                     int64_t k, int64_t* scratch_bytes);
 /* c[i][j] = alpha * sum_k op(a)[i][k] * op(b)[k][j] (+ c[i][j], where accumulate); c is [m][n].
    a is [m][k], or [k][m] where transpose_a; b is [k][n], or [n][k] where transpose_b. Row i of c
    depends on row i of op(a) alone, column j on column j of op(b): never on m or n.
+   products says how the elements of a and b are read: JG_F32, as they are; JG_BF16, rounded to
+   bf16, to nearest even. Sums are f32 either way. The CPU has JG_F32 only (JG_UNSUPPORTED).
    A linear layer y = x w^T, w [out][in], x [rows][in], and its gradients:
      y  (m, n, k) = (rows, out, in)   a = x,  b = w, transpose_b
      dx (m, n, k) = (rows, in, out)   a = dy, b = w
      dw (m, n, k) = (out, in, rows)   a = dy, transpose_a, b = x, accumulate
    A bias: y += ones [rows][1] * bias [1][out]; dbias [out][1] += dy^T * ones [rows][1]. */
-JG_API int32_t jg_gemm(jg_stream* stream, int64_t m, int64_t n, int64_t k, float alpha,
-                       int32_t transpose_a, const float* a, int64_t lda, int32_t transpose_b,
-                       const float* b, int64_t ldb, int32_t accumulate, float* c, int64_t ldc,
-                       void* scratch, int64_t scratch_bytes);
+JG_API int32_t jg_gemm(jg_stream* stream, int32_t products, int64_t m, int64_t n, int64_t k,
+                       float alpha, int32_t transpose_a, const float* a, int64_t lda,
+                       int32_t transpose_b, const float* b, int64_t ldb, int32_t accumulate,
+                       float* c, int64_t ldc, void* scratch, int64_t scratch_bytes);
 
 /* out[i][0..n) = table[ids[i]][0..n), table [table_rows][n]. An id outside of the table gives NaN.
  */

@@ -47,15 +47,15 @@ double MedianMilliseconds(jg_context* context, jg_stream* stream, const Product&
   std::vector<float> c(static_cast<size_t>(p.m * p.n));
   int64_t bytes = 0;
   void* scratch = nullptr;
-  Require(jg_gemm_scratch_bytes(context, p.m, p.n, p.k, &bytes));
+  Require(jg_gemm_scratch_bytes(context, JG_F32, p.m, p.n, p.k, &bytes));
   Require(jg_buffer_alloc(context, bytes, &scratch));
   std::vector<double> times;
   double total = 0;
   while (std::ssize(times) < kLeastRounds || total < kMilliseconds) {
     const auto start = std::chrono::steady_clock::now();
-    Require(jg_gemm(stream, p.m, p.n, p.k, 1, p.transpose_a, a.data(), p.transpose_a ? p.m : p.k,
-                    p.transpose_b, b.data(), p.transpose_b ? p.k : p.n, 0, c.data(), p.n, scratch,
-                    bytes));
+    Require(jg_gemm(stream, JG_F32, p.m, p.n, p.k, 1, p.transpose_a, a.data(),
+                    p.transpose_a ? p.m : p.k, p.transpose_b, b.data(), p.transpose_b ? p.k : p.n,
+                    0, c.data(), p.n, scratch, bytes));
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
     times.push_back(time.count());
     total += time.count();

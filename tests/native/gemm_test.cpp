@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "guard.h"
+#include "jangle.h"
 #include "random.h"
 #include "reference.h"
 #include "tiers.h"
@@ -47,7 +48,8 @@ std::vector<float> Run(const Kernels& kernels, const Case& c, const Inputs& in, 
   if (c.accumulate) std::copy(in.c.begin(), in.c.end(), out.begin());
   const auto bytes = static_cast<size_t>(kernels.gemm_scratch_bytes(c.m, c.n, c.k, workers));
   GuardedBuffer<char> scratch((bytes + 63) / 64 * 64);
-  const GemmArgs args = {c.m,
+  const GemmArgs args = {JG_F32,
+                         c.m,
                          c.n,
                          c.k,
                          c.alpha,

@@ -91,24 +91,24 @@ struct Step {
     }
     Ok(jg_copy(s, weights.data(), first_weights.data(), std::ssize(weights) * 4));
     Ok(jg_gather_rows(s, kRows, kHidden, ids.data(), table.data(), 9, kHidden, x.data(), kHidden));
-    Ok(jg_gemm(s, kRows, kInner, kHidden, 1, 0, x.data(), kHidden, 1, weights.data(), kHidden, 0,
-               y.data(), kInner, scratch, kScratch));
+    Ok(jg_gemm(s, JG_F32, kRows, kInner, kHidden, 1, 0, x.data(), kHidden, 1, weights.data(),
+               kHidden, 0, y.data(), kInner, scratch, kScratch));
     Ok(jg_copy(s, q.data(), x.data(), std::ssize(x) * 4));
     Ok(jg_rope_rows(s, kRows, positions.data(), kHeads, kHeadDim, angles.data(), kPositions, 0,
                     q.data(), kHidden));
-    Ok(jg_gemm(s, kRows, kKvSize, kHidden, 0.5f, 0, x.data(), kHidden, 0, table.data(), kKvSize, 0,
-               k.data(), kKvSize, scratch, kScratch));
+    Ok(jg_gemm(s, JG_F32, kRows, kKvSize, kHidden, 0.5f, 0, x.data(), kHidden, 0, table.data(),
+               kKvSize, 0, k.data(), kKvSize, scratch, kScratch));
     Ok(jg_attention_forward(s, kRows, start.data(), kHeads, kKvHeads, kHeadDim, 0.2f, q.data(),
                             kHidden, k.data(), k.data(), kKvSize, out.data(), kHidden, lse.data(),
                             scratch, kScratch));
-    Ok(jg_gemm(s, kRows, kVocabulary, kHidden, 1, 0, out.data(), kHidden, 1, head.data(), kHidden,
-               0, logits.data(), kVocabulary, scratch, kScratch));
+    Ok(jg_gemm(s, JG_F32, kRows, kVocabulary, kHidden, 1, 0, out.data(), kHidden, 1, head.data(),
+               kHidden, 0, logits.data(), kVocabulary, scratch, kScratch));
     Ok(jg_cross_entropy(s, kRows, kVocabulary, logits.data(), kVocabulary, targets.data(),
                         row_weights.data(), loss.data()));
-    Ok(jg_gemm(s, kRows, kHidden, kVocabulary, 1, 0, logits.data(), kVocabulary, 0, head.data(),
-               kHidden, 0, dx.data(), kHidden, scratch, kScratch));
-    Ok(jg_gemm(s, kVocabulary, kHidden, kRows, 1, 1, logits.data(), kVocabulary, 0, out.data(),
-               kHidden, 0, dw.data(), kHidden, scratch, kScratch));
+    Ok(jg_gemm(s, JG_F32, kRows, kHidden, kVocabulary, 1, 0, logits.data(), kVocabulary, 0,
+               head.data(), kHidden, 0, dx.data(), kHidden, scratch, kScratch));
+    Ok(jg_gemm(s, JG_F32, kVocabulary, kHidden, kRows, 1, 1, logits.data(), kVocabulary, 0,
+               out.data(), kHidden, 0, dw.data(), kHidden, scratch, kScratch));
     Ok(jg_attention_backward(s, kRows, start.data(), kHeads, kKvHeads, kHeadDim, 0.2f, q.data(),
                              kHidden, k.data(), k.data(), kKvSize, out.data(), dx.data(), kHidden,
                              lse.data(), dq.data(), dk.data(), dv.data(), scratch, kScratch));
@@ -210,7 +210,7 @@ TEST(training_refuses_wrong_arguments) {
   double loss[4] = {};
   const auto gemm = [&](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
                         int32_t transpose, const void* memory, int64_t bytes) {
-    return jg_gemm(s, m, n, k, 1, transpose, x, lda, transpose, x, ldb, 0, x, ldc,
+    return jg_gemm(s, JG_F32, m, n, k, 1, transpose, x, lda, transpose, x, ldb, 0, x, ldc,
                    const_cast<void*>(memory), bytes);
   };
   Refused(gemm(0, 2, 2, 2, 2, 2, 0, scratch, all), "0 x 2 by 2 x 2");
@@ -221,7 +221,13 @@ TEST(training_refuses_wrong_arguments) {
   Refused(gemm(2, 3, 4, 4, 3, 3, 0, scratch, 64), "64 bytes of scratch; needs");
   Refused(gemm(2, 3, 4, 4, 3, 3, 0, nullptr, all), "bytes of scratch");
   Refused(gemm(2, 3, 4, 4, 3, 3, 0, static_cast<char*>(scratch) + 4, all), "aligned to 64");
-  Refused(jg_gemm(nullptr, 1, 1, 1, 1, 0, x, 1, 0, x, 1, 0, x, 1, scratch, all), "stream is null");
+  Refused(jg_gemm(nullptr, JG_F32, 1, 1, 1, 1, 0, x, 1, 0, x, 1, 0, x, 1, scratch, all),
+          "stream is null");
+  Refused(jg_gemm(s, JG_F16, 1, 1, 1, 1, 0, x, 1, 0, x, 1, 0, x, 1, scratch, all),
+          "products of format 1; there are those of JG_F32 and JG_BF16");
+  CHECK_EQ(jg_gemm(s, JG_BF16, 1, 1, 1, 1, 0, x, 1, 0, x, 1, 0, x, 1, scratch, all),
+           JG_UNSUPPORTED);
+  CHECK(std::strstr(jg_last_error(), "jg_gemm: the CPU has no products of JG_BF16") != nullptr);
   Refused(jg_zero(s, x, 0), "0 bytes");
   Refused(jg_gather_rows(s, 2, 8, ids, x, 0, 8, x, 8), "table of 0 rows");
   Refused(jg_gather_rows(s, 2, 8, ids, x, 4, 7, x, 8), "short rows");
@@ -257,7 +263,7 @@ TEST(training_refuses_wrong_arguments) {
   int64_t bytes = 0;
   const int64_t most = std::numeric_limits<int64_t>::max();
   for (const int64_t wrong : {int64_t{0}, int64_t{-1}, most}) {
-    Refused(jg_gemm_scratch_bytes(machine.context, wrong, 1, 1, &bytes), "a product of");
+    Refused(jg_gemm_scratch_bytes(machine.context, JG_F32, wrong, 1, 1, &bytes), "a product of");
     Refused(jg_rmsnorm_backward_scratch_bytes(machine.context, 1, wrong, 1, &bytes), "groups");
     Refused(jg_attention_forward_scratch_bytes(machine.context, 1, 1, 1, wrong, &bytes), "heads");
     Refused(jg_attention_backward_scratch_bytes(machine.context, wrong, 1, 1, 1, &bytes), "heads");

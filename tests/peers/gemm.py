@@ -14,6 +14,7 @@ import time
 
 import torch
 
+F32 = 0  # JG_F32
 HIDDEN, INNER, QUERIES, KV, VOCABULARY, LAYERS = 576, 1536, 576, 192, 49152, 30
 # Linear layers: name, inputs, outputs, how many of them a step has.
 LINEAR = [
@@ -45,7 +46,7 @@ class Library:
         size = ctypes.c_int64()
         i64 = ctypes.c_int64
         self.check(
-            self.lib.jg_gemm_scratch_bytes(self.context, i64(m), i64(n), i64(k), ctypes.byref(size))
+            self.lib.jg_gemm_scratch_bytes(self.context, F32, i64(m), i64(n), i64(k), ctypes.byref(size))
         )
         if self.scratch.numel() * 4 < size.value + 64:
             self.scratch = torch.empty(size.value // 4 + 16)
@@ -55,7 +56,7 @@ class Library:
         address = (self.scratch.data_ptr() + 63) // 64 * 64
         self.check(
             self.lib.jg_gemm(
-                self.stream, i64(m), i64(n), i64(k), ctypes.c_float(1), transpose_a,
+                self.stream, F32, i64(m), i64(n), i64(k), ctypes.c_float(1), transpose_a,
                 pointer(a.data_ptr()), i64(a.stride(0)), transpose_b, pointer(b.data_ptr()),
                 i64(b.stride(0)), 0, pointer(c.data_ptr()), i64(n), pointer(address),
                 i64(self.scratch.numel() * 4 - 64),

@@ -1,6 +1,7 @@
 package dev.jangle.backend;
 
 import dev.jangle.ffi.NativeException;
+import dev.jangle.format.DType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -11,7 +12,7 @@ class TrainingArgumentTest {
   private static final Class<NativeException> NATIVE = NativeException.class;
 
   private final Device device = new Device(Machine.best(1));
-  private final TrainingProducts products = device.kernels.trainingProducts();
+  private final TrainingProducts products = device.kernels.trainingProducts(DType.F32);
   private final TrainingRows rows = device.kernels.trainingRows();
   private final DeviceBuffer ids = device.ones(12);
   private final DeviceBuffer scratch = device.ones(1 << 22);
@@ -50,6 +51,15 @@ class TrainingArgumentTest {
     DeviceBuffer small = device.ones(products.gemmScratchBytes(3, 5, 4) - 1);
     Refusal.of(NATIVE, () -> products.gemm(1, false, a, false, b, false, c, small), "scratch");
     Refusal.of(NATIVE, () -> products.gemmScratchBytes(3, 0, 4), "3 x 4 by 4 x 0");
+  }
+
+  @Test
+  void formatOfProducts() {
+    Refusal.of(SHAPE, () -> device.kernels.trainingProducts(DType.Q8_0), "F32 or BF16", "Q8_0");
+    if (Machine.kind() == BackendKind.CPU) {
+      TrainingProducts rounded = device.kernels.trainingProducts(DType.BF16);
+      Refusal.of(NATIVE, () -> rounded.gemmScratchBytes(3, 5, 4), "the CPU has no products of");
+    }
   }
 
   @Test

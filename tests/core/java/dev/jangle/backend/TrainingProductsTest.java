@@ -2,6 +2,7 @@ package dev.jangle.backend;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jangle.format.DType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,7 +24,7 @@ class TrainingProductsTest {
   @MethodSource("dev.jangle.backend.Machine#all")
   void gemmIsExactOnWholeNumbers(Machine machine) {
     try (Device device = new Device(machine)) {
-      TrainingProducts products = device.kernels.trainingProducts();
+      TrainingProducts products = device.kernels.trainingProducts(DType.F32);
       int m = 13;
       int n = 37;
       int k = 50;
@@ -57,7 +58,7 @@ class TrainingProductsTest {
   @MethodSource("dev.jangle.backend.Machine#all")
   void attentionAndItsGradientsAreThoseOfFloat64(Machine machine) {
     try (Device device = new Device(machine)) {
-      TrainingProducts products = device.kernels.trainingProducts();
+      TrainingProducts products = device.kernels.trainingProducts(DType.F32);
       int rows = START.length;
       float[][] q = TestData.normals(1, rows, HEADS * HEAD_DIM);
       float[][] k = TestData.normals(2, rows, KV_HEADS * HEAD_DIM);

@@ -51,9 +51,15 @@ public final class Kernels implements AutoCloseable {
     return new Batch(backend, this, maxRows, maxPages);
   }
 
-  /** The products of training, on this stream. */
-  public TrainingProducts trainingProducts() {
-    return new TrainingProducts(backend, this);
+  /**
+   * The products of training, on this stream.
+   *
+   * @param products how {@link TrainingProducts#gemm} reads its factors, which are float32 in
+   *     memory: as they are ({@link DType#F32}), or rounded to {@link DType#BF16}. A backend that
+   *     cannot do so refuses each product; the CPU has F32 alone.
+   */
+  public TrainingProducts trainingProducts(DType products) {
+    return new TrainingProducts(backend, this, products);
   }
 
   /** The other operations of training, on this stream. */

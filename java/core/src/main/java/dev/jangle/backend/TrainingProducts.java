@@ -8,6 +8,7 @@ import static dev.jangle.backend.Shapes.requireSame;
 import static dev.jangle.backend.Shapes.requireShape;
 
 import dev.jangle.ffi.Bindings;
+import dev.jangle.format.DType;
 
 /**
  * Training: products of plain matrices and attention over packed samples, with their gradients,
@@ -23,18 +24,25 @@ public final class TrainingProducts {
   private final Backend backend;
   private final Bindings bindings;
   private final Kernels kernels;
+  private final int products;
 
-  TrainingProducts(Backend backend, Kernels kernels) {
+  TrainingProducts(Backend backend, Kernels kernels, DType products) {
+    if (products != DType.F32 && products != DType.BF16) {
+      throw new IllegalArgumentException(
+          "training multiplies as F32 or BF16; found %s".formatted(products));
+    }
     this.backend = backend;
     this.bindings = backend.bindings;
     this.kernels = kernels;
+    this.products = products.code();
   }
 
   /** Bytes of scratch that {@link #gemm} needs for a product [m][k] by [k][n]. */
   public long gemmScratchBytes(long m, long n, long k) {
     return query(
         bindings,
-        out -> bindings.trainingProducts.gemmScratchBytes(backend.context(), m, n, k, out));
+        out ->
+            bindings.trainingProducts.gemmScratchBytes(backend.context(), products, m, n, k, out));
   }
 
   /**
@@ -60,6 +68,7 @@ public final class TrainingProducts {
     bindings.check(
         bindings.trainingProducts.gemm(
             kernels.stream(),
+            products,
             c.rows(),
             c.cols(),
             k,

@@ -13,11 +13,13 @@ public final class TrainingProductFunctions {
   static final Downcalls DOWNCALLS = new Downcalls();
 
   private static final MethodHandle GEMM_SCRATCH_BYTES =
-      DOWNCALLS.of("jg_gemm_scratch_bytes", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
+      DOWNCALLS.of(
+          "jg_gemm_scratch_bytes", ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS);
   private static final MethodHandle GEMM =
       DOWNCALLS.of(
           "jg_gemm",
           ADDRESS,
+          JAVA_INT,
           JAVA_LONG,
           JAVA_LONG,
           JAVA_LONG,
@@ -113,9 +115,11 @@ public final class TrainingProductFunctions {
   }
 
   public int gemmScratchBytes(
-      MemorySegment context, long m, long n, long k, MemorySegment scratchBytes) {
+      MemorySegment context, int products, long m, long n, long k, MemorySegment scratchBytes) {
     try {
-      return (int) GEMM_SCRATCH_BYTES.invokeExact(gemmScratchBytes, context, m, n, k, scratchBytes);
+      return (int)
+          GEMM_SCRATCH_BYTES.invokeExact(
+              gemmScratchBytes, context, products, m, n, k, scratchBytes);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }
@@ -123,6 +127,7 @@ public final class TrainingProductFunctions {
 
   public int gemm(
       MemorySegment stream,
+      int products,
       long m,
       long n,
       long k,
@@ -143,6 +148,7 @@ public final class TrainingProductFunctions {
           GEMM.invokeExact(
               gemm,
               stream,
+              products,
               m,
               n,
               k,

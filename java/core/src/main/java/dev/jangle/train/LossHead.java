@@ -61,12 +61,13 @@ final class LossHead {
       DeviceMemory memory,
       ModelConfig config,
       Kernels kernels,
+      TrainingProducts products,
       BatchRows batch,
       int rows,
       DeviceBuffer scratch) {
     this.config = config;
     this.kernels = kernels;
-    this.products = kernels.trainingProducts();
+    this.products = products;
     this.rowWork = kernels.trainingRows();
     this.batch = batch;
     this.scratch = scratch;
@@ -81,13 +82,11 @@ final class LossHead {
   }
 
   /** Scratch that the largest operation needs. */
-  static long scratchBytes(Kernels kernels, ModelConfig config, long rows) {
+  static long scratchBytes(
+      Kernels kernels, TrainingProducts products, ModelConfig config, long rows) {
     return Math.max(
         TrainingLayer.linear(
-            kernels.trainingProducts(),
-            Math.min(CHUNK, rows),
-            config.vocabSize(),
-            config.hiddenSize()),
+            products, Math.min(CHUNK, rows), config.vocabSize(), config.hiddenSize()),
         kernels.trainingRows().rmsnormBackwardScratchBytes(rows, 1, config.hiddenSize()));
   }
 

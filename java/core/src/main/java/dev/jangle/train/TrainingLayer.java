@@ -41,13 +41,14 @@ final class TrainingLayer {
       DeviceMemory memory,
       ModelConfig config,
       Kernels kernels,
+      TrainingProducts products,
       BatchRows batch,
       Matrix ropeTable,
       Matrix ones,
       DeviceBuffer scratch) {
     this.config = config;
     this.kernels = kernels;
-    this.products = kernels.trainingProducts();
+    this.products = products;
     this.rowWork = kernels.trainingRows();
     this.batch = batch;
     this.ropeTable = ropeTable;
@@ -66,8 +67,8 @@ final class TrainingLayer {
   }
 
   /** Scratch that the largest operation of a layer needs. */
-  static long scratchBytes(Kernels kernels, ModelConfig config, long rows) {
-    TrainingProducts products = kernels.trainingProducts();
+  static long scratchBytes(
+      Kernels kernels, TrainingProducts products, ModelConfig config, long rows) {
     TrainingRows rowWork = kernels.trainingRows();
     long hidden = config.hiddenSize();
     long inner = config.intermediateSize();

@@ -4,6 +4,8 @@ import dev.jangle.backend.Backend;
 import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Matrix;
+import dev.jangle.backend.TrainingProducts;
+import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.model.RopeTable;
 import java.util.Arrays;
@@ -39,18 +41,19 @@ final class TrainingModel implements AutoCloseable {
     memory = new DeviceMemory(backend);
     boolean whole = false;
     try {
+      TrainingProducts products = kernels.trainingProducts(DType.F32);
       DeviceBuffer scratch =
           memory.bytes(
               Math.max(
-                  TrainingLayer.scratchBytes(kernels, config, rows),
-                  LossHead.scratchBytes(kernels, config, rows)));
+                  TrainingLayer.scratchBytes(kernels, products, config, rows),
+                  LossHead.scratchBytes(kernels, products, config, rows)));
       batch = new BatchRows(memory, kernels, rows);
       Matrix table = upload(RopeTable.of(config, rows), rows, config.headDim());
       float[] units = new float[rows];
       Arrays.fill(units, 1);
       Matrix ones = upload(units, rows, 1);
-      layer = new TrainingLayer(memory, config, kernels, batch, table, ones, scratch);
-      head = new LossHead(memory, config, kernels, batch, rows, scratch);
+      layer = new TrainingLayer(memory, config, kernels, products, batch, table, ones, scratch);
+      head = new LossHead(memory, config, kernels, products, batch, rows, scratch);
       hidden = new Matrix[config.layers() + 1];
       for (int i = 0; i < hidden.length; i++) {
         hidden[i] = memory.matrix(rows, config.hiddenSize());
