@@ -62,7 +62,7 @@ class TrainingStepTest {
           "norm of step " + i);
     }
     try (Checkpoint last = Checkpoint.open(RESOURCES.resolve("training").resolve(kind))) {
-      for (ParameterLayout.Slot slot : new ParameterLayout(last.config()).slots()) {
+      for (ParameterLayout.Slot slot : ParameterLayout.whole(last.config()).slots()) {
         float[] values = TensorFloats.of(last.tensor(slot.name()));
         for (int i = 0; i < values.length; i++) {
           assertEquals(

@@ -83,11 +83,12 @@ final class LossHead {
   /** Scratch that the largest operation needs. */
   static long scratchBytes(Kernels kernels, ModelConfig config, long rows) {
     return Math.max(
-        TrainingLayer.linear(
+        TrainingLinear.scratchBytes(
             kernels.trainingProducts(),
             Math.min(CHUNK, rows),
             config.vocabSize(),
-            config.hiddenSize()),
+            config.hiddenSize(),
+            null),
         kernels.trainingRows().rmsnormBackwardScratchBytes(rows, 1, config.hiddenSize()));
   }
 
@@ -159,7 +160,9 @@ final class LossHead {
     rowWork.crossEntropy(z, first, batch.targets, rowWeights, losses);
     if (gradients != null) {
       Matrix dx = dnormed.rowsFrom(first, count);
-      products.gemm(1, true, z, false, x, true, gradients.head(), scratch);
+      if (gradients.head() != null) {
+        products.gemm(1, true, z, false, x, true, gradients.head(), scratch);
+      }
       products.gemm(1, false, z, false, weights.head(), false, dx, scratch);
     }
   }
