@@ -6,6 +6,7 @@ import dev.jangle.cli.term.Amounts;
 import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
+import dev.jangle.train.LoraOptions;
 import dev.jangle.train.NoiseStrategy;
 import dev.jangle.train.SampleEncoder;
 import dev.jangle.train.Trainer;
@@ -98,10 +99,25 @@ final class TrainCommand implements Callable<Integer> {
   private double share = 0.3;
 
   @Option(
+      names = "--rank",
+      paramLabel = "N",
+      description = "Rank of the adapters that are trained (default: 16).")
+  private int rank = 16;
+
+  @Option(
+      names = "--alpha",
+      paramLabel = "X",
+      description = "Weight of the adapters, times the rank (default: twice the rank).")
+  private Double alpha;
+
+  @Option(names = "--full", description = "Train all weights, without adapters.")
+  private boolean full;
+
+  @Option(
       names = "--rate",
       paramLabel = "RATE",
-      description = "The highest learning rate (default: 5e-5).")
-  private double rate = 5e-5;
+      description = "The highest learning rate (default: 1e-3; 5e-5 with --full).")
+  private Double rate;
 
   @Option(
       names = "--warm-up",
@@ -255,9 +271,13 @@ final class TrainCommand implements Callable<Integer> {
 
   private TrainingOptions options() {
     try {
-      return TrainingOptions.defaults()
+      TrainingOptions options =
+          full
+              ? TrainingOptions.full()
+              : TrainingOptions.defaults()
+                  .withLora(new LoraOptions(rank, alpha == null ? 2 * rank : alpha));
+      return (rate == null ? options : options.withRate(rate))
           .withNoise(strategy())
-          .withRate(rate)
           .withWarmUp(warmUp)
           .withEpochs(epochs)
           .withSteps(steps)

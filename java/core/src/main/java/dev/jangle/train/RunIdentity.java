@@ -32,6 +32,7 @@ record RunIdentity(Map<String, String> facts) {
       Checkpoint model, List<Path> files, TrainingData data, TrainingOptions options, int steps)
       throws IOException {
     Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("weights", options.lora().map(LoraOptions::toString).orElse("all"));
     facts.put("noise", options.noise().toString());
     facts.put("rate", Double.toString(options.rate()));
     facts.put("warm-up", Double.toString(options.warmUp()));

@@ -68,7 +68,7 @@ public final class Trainer implements AutoCloseable {
       folder = opened(RunFolder.open(out));
       backend = opened(Backend.open(options.backend(), options.threads(), null));
       kernels = opened(backend.newKernels());
-      state = opened(TrainingState.of(backend, kernels, checkpoint));
+      state = opened(state(checkpoint));
       AdamW usual = AdamW.usual();
       AdamW optimizer =
           new AdamW(usual.beta1(), usual.beta2(), usual.eps(), options.decay(), options.clip());
@@ -121,6 +121,13 @@ public final class Trainer implements AutoCloseable {
           "rows of %,d tokens; the model was made for at most %,d"
               .formatted(options.length(), config.contextLength()));
     }
+  }
+
+  private TrainingState state(Checkpoint checkpoint) {
+    return options
+        .lora()
+        .map(lora -> TrainingState.adapter(backend, kernels, checkpoint, lora, options.seed()))
+        .orElseGet(() -> TrainingState.of(backend, kernels, checkpoint));
   }
 
   private static Schedule schedule(TrainingOptions options, Batches batches) {
