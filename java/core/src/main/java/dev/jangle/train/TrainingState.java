@@ -104,7 +104,7 @@ final class TrainingState implements AutoCloseable {
         continue; // zeros
       }
       CounterRandom random = new CounterRandom(seed, number);
-      double bound = 1 / Math.sqrt(slot.cols());
+      double bound = 1 / Math.sqrt((double) slot.cols());
       float[] values = new float[(int) slot.elements()];
       for (int i = 0; i < values.length; i++) {
         values[i] = (float) (bound * (2 * random.nextDouble() - 1));
