@@ -19,11 +19,9 @@ import dev.jangle.format.SafetensorsFile;
 import dev.jangle.format.Tensor;
 import dev.jangle.format.TensorFloats;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,9 +63,8 @@ class TrainingStepTest {
     String kind = "qwen2_lora";
     Run run = run(kind, null, 2, recompute);
     compareSteps(kind, run);
-    try (Arena arena = Arena.ofConfined()) {
-      Map<String, Tensor> last = adapters(kind, "model.safetensors", arena);
-      compareWeights(kind, adapterLayout(kind), last::get, run.weights());
+    try (SafetensorsFile last = adapters(kind, "model.safetensors")) {
+      compareWeights(kind, adapterLayout(kind), last::tensor, run.weights());
     }
   }
 
@@ -216,18 +213,16 @@ class TrainingStepTest {
     LoraOptions options =
         new LoraOptions(lora.get("r").asInt(), lora.get("lora_alpha").asDouble());
     TrainingState state = TrainingState.adapter(backend, kernels, file, options, 1);
-    try (Arena arena = Arena.ofConfined()) {
-      Map<String, Tensor> first = adapters(kind, "first.safetensors", arena);
+    try (SafetensorsFile first = adapters(kind, "first.safetensors")) {
       for (ParameterLayout.Slot slot : state.layout.slots()) {
-        state.weights.set(kernels, slot, TensorFloats.of(first.get(slot.name())));
+        state.weights.set(kernels, slot, TensorFloats.of(first.tensor(slot.name())));
       }
     }
     return state;
   }
 
-  private static Map<String, Tensor> adapters(String kind, String file, Arena arena)
-      throws IOException {
-    return SafetensorsFile.read(RESOURCES.resolve("training").resolve(kind).resolve(file), arena);
+  private static SafetensorsFile adapters(String kind, String file) throws IOException {
+    return SafetensorsFile.open(RESOURCES.resolve("training").resolve(kind).resolve(file));
   }
 
   private static ParameterLayout adapterLayout(String kind) throws IOException {

@@ -86,9 +86,9 @@ final class LossHead {
         TrainingLinear.scratchBytes(
             kernels.trainingProducts(),
             Math.min(CHUNK, rows),
-            config.vocabSize(),
+            null,
             config.hiddenSize(),
-            null),
+            config.vocabSize()),
         kernels.trainingRows().rmsnormBackwardScratchBytes(rows, 1, config.hiddenSize()));
   }
 

@@ -81,13 +81,13 @@ final class TrainingLayer {
     long inner = config.intermediateSize();
     int headDim = config.headDim();
     long queries = (long) config.heads() * headDim;
-    long qkv = queries + 2L * config.kvHeads() * headDim;
+    long keys = (long) config.kvHeads() * headDim;
     long[] needs = {
-      TrainingLinear.scratchBytes(products, rows, qkv, hidden, lora),
-      TrainingLinear.scratchBytes(products, rows, hidden, queries, lora),
-      TrainingLinear.scratchBytes(products, rows, 2 * inner, hidden, lora),
-      TrainingLinear.scratchBytes(products, rows, hidden, inner, lora),
-      TrainingLinear.scratchBytes(products, rows, qkv, 1, null), // the biases
+      TrainingLinear.scratchBytes(products, rows, lora, hidden, queries, keys, keys),
+      TrainingLinear.scratchBytes(products, rows, lora, queries, hidden),
+      TrainingLinear.scratchBytes(products, rows, lora, hidden, inner, inner),
+      TrainingLinear.scratchBytes(products, rows, lora, inner, hidden),
+      TrainingLinear.scratchBytes(products, rows, null, 1, queries + 2 * keys), // the biases
       products.attentionForwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
       products.attentionBackwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
       rowWork.rmsnormBackwardScratchBytes(rows, 1, hidden),

@@ -3,6 +3,7 @@ package dev.jangle.train;
 import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Matrix;
 import dev.jangle.backend.TrainingProducts;
+import java.util.stream.LongStream;
 
 /**
  * The forward and backward pass of a linear layer on plain float32 weights, with its adapter where
@@ -41,16 +42,19 @@ final class TrainingLinear {
    * Scratch of a layer and of its gradients.
    *
    * @param lora null without adapters
+   * @param outs outputs of each part
    */
   static long scratchBytes(
-      TrainingProducts products, long rows, long out, long in, LoraOptions lora) {
-    long whole = bytes(products, rows, out, in);
+      TrainingProducts products, long rows, LoraOptions lora, long in, long... outs) {
+    long most = bytes(products, rows, LongStream.of(outs).sum(), in);
     if (lora == null) {
-      return whole;
+      return most;
     }
-    long down = bytes(products, rows, PARTS * (long) lora.rank(), in);
-    long up = bytes(products, rows, out, lora.rank());
-    return Math.max(whole, Math.max(down, up));
+    most = Math.max(most, bytes(products, rows, outs.length * (long) lora.rank(), in));
+    for (long out : outs) {
+      most = Math.max(most, bytes(products, rows, out, lora.rank()));
+    }
+    return most;
   }
 
   private static long bytes(TrainingProducts products, long rows, long out, long in) {
