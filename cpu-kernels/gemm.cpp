@@ -104,8 +104,14 @@ void Panels(const GemmArgs& g, int64_t k_begin, int64_t k_end, int64_t row, int6
 
 }  // namespace
 
+// A bound of SharedFloats that does not fall where m, n or k grow, as that may: a stage takes no
+// more than kStageBytes, or one block of k.
 int64_t GemmScratchBytes(int64_t m, int64_t n, int64_t k, int64_t workers) {
-  return (SharedFloats(m, n, k) + workers * kOwnFloats) * static_cast<int64_t>(sizeof(float));
+  const int64_t width = Min64(m, n) + Max64(kTileRows, kTileColumns);
+  const int64_t stage =
+      Max64(kStageBytes / static_cast<int64_t>(sizeof(float)), width * Min64(k, kDepth));
+  const int64_t shared = (Min64(width * k, stage) + 15) / 16 * 16;
+  return (shared + workers * kOwnFloats) * static_cast<int64_t>(sizeof(float));
 }
 
 int64_t GemmStages(const GemmArgs& g) {

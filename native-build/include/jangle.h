@@ -279,6 +279,7 @@ JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, 
 /* Sets `bytes` bytes to 0. */
 JG_API int32_t jg_zero(jg_stream* stream, void* buffer, int64_t bytes);
 
+/* Never falls where m, n or k grow, so that the largest of several products is asked for. */
 JG_API int32_t jg_gemm_scratch_bytes(jg_context* context, int32_t products, int64_t m, int64_t n,
                                      int64_t k, int64_t* scratch_bytes);
 /* c[i][j] = alpha * sum_k op(a)[i][k] * op(b)[k][j] (+ c[i][j], where accumulate); c is [m][n].

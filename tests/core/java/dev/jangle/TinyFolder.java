@@ -3,7 +3,7 @@ package dev.jangle;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;
-import dev.jangle.format.SafetensorsWriter;
+import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,8 +22,8 @@ import java.util.function.BiConsumer;
  * byte-level vocabulary of the same 288 tokens, and a chat template where one is wanted. Its head
  * is a copy of its embedding, so that the one can be damaged without the other.
  */
-final class TinyFolder {
-  static final int CONTEXT = 1024;
+public final class TinyFolder {
+  public static final int CONTEXT = 1024;
   private static final String[] SPECIALS = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
   private static final String[] MERGES = {
     "t h",
@@ -64,13 +64,13 @@ final class TinyFolder {
   private TinyFolder() {}
 
   /** The fixture of this name: a GGUF file with a tokenizer and no chat template. */
-  static Path gguf(String name) {
+  public static Path gguf(String name) {
     return Path.of(System.getProperty("jangle.root"), "tests/core/resources/models", name)
         .resolve("model.gguf");
   }
 
   /** A model with a chat template. */
-  static Path chat(Path folder) {
+  public static Path chat(Path folder) {
     return write(folder, true, (name, data) -> {});
   }
 
@@ -79,10 +79,10 @@ final class TinyFolder {
    *
    * @param change may change the float32 data of each tensor, by its name
    */
-  static Path write(Path folder, boolean chat, BiConsumer<String, ByteBuffer> change) {
+  public static Path write(Path folder, boolean chat, BiConsumer<String, ByteBuffer> change) {
     try (Checkpoint source = Checkpoint.open(gguf("gguf_f32"))) {
       Files.createDirectories(folder);
-      SafetensorsWriter writer = new SafetensorsWriter().metadata();
+      SafetensorsBytes writer = new SafetensorsBytes().metadata();
       List<String> names = new ArrayList<>(source.names());
       names.add("lm_head.weight");
       for (String name : names) {

@@ -54,6 +54,30 @@ class TrainingProductsTest {
     }
   }
 
+  /** So who multiplies fewer rows now and then asks once, for the most. */
+  @ParameterizedTest
+  @MethodSource("dev.jangle.backend.Machine#all")
+  void smallerProductsNeedNoMoreScratch(Machine machine) {
+    try (Device device = new Device(machine)) {
+      TrainingProducts products = device.kernels.trainingProducts(DType.F32);
+      long[] sizes = {1, 12, 33, 128, 576, 2000, 49_152};
+      for (long m : sizes) {
+        for (long n : sizes) {
+          for (long k : sizes) {
+            long most = products.gemmScratchBytes(m, n, k);
+            for (long less : new long[] {1, 2, 11, 31, 100}) {
+              String product = m + " x " + n + " by " + k + ", less " + less;
+              long fewerM = products.gemmScratchBytes(Math.max(1, m - less), n, k);
+              long fewerN = products.gemmScratchBytes(m, Math.max(1, n - less), k);
+              long fewerK = products.gemmScratchBytes(m, n, Math.max(1, k - less));
+              assertTrue(Math.max(fewerM, Math.max(fewerN, fewerK)) <= most, product);
+            }
+          }
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("dev.jangle.backend.Machine#all")
   void attentionAndItsGradientsAreThoseOfFloat64(Machine machine) {

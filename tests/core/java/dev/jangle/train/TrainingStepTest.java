@@ -2,6 +2,7 @@ package dev.jangle.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -14,11 +15,14 @@ import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Machine;
 import dev.jangle.backend.Tier;
 import dev.jangle.format.Checkpoint;
+import dev.jangle.format.SafetensorsFile;
+import dev.jangle.format.Tensor;
 import dev.jangle.format.TensorFloats;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,8 +50,46 @@ class TrainingStepTest {
   @ParameterizedTest
   @ValueSource(strings = {"llama3", "qwen2", "qwen3"})
   void tenStepsAreThoseOfPyTorch(String kind) throws IOException {
-    JsonNode expected = expected(kind);
     Run run = run(kind, null, 2, false);
+    compareSteps(kind, run);
+    try (Checkpoint last = Checkpoint.open(RESOURCES.resolve("training").resolve(kind))) {
+      compareWeights(kind, ParameterLayout.whole(last.config()), last::tensor, run.weights());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void tenStepsOfAdaptersAreThoseOfPeft(boolean recompute) throws IOException {
+    String kind = "qwen2_lora";
+    Run run = run(kind, null, 2, recompute);
+    compareSteps(kind, run);
+    try (SafetensorsFile last = adapters(kind, "model.safetensors")) {
+      compareWeights(kind, adapterLayout(kind), last::tensor, run.weights());
+    }
+  }
+
+  @Test
+  void newAdaptersChangeNoLoss() throws IOException {
+    try (Backend backend = Backend.open(BackendKind.CPU, 2, null);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/qwen3"));
+        TrainingState whole = TrainingState.of(backend, kernels, file);
+        TrainingState adapted =
+            TrainingState.adapter(backend, kernels, file, new LoraOptions(4, 8), 1);
+        TrainingStep of =
+            new TrainingStep(backend, kernels, file.config(), whole, AdamW.usual(), ROWS, false);
+        TrainingStep with =
+            new TrainingStep(
+                backend, kernels, file.config(), adapted, AdamW.usual(), ROWS, false)) {
+      PackedBatch batch = steps("qwen3").get(0).get(0);
+      assertArrayEquals(of.losses(batch).losses(), with.losses(batch).losses());
+      with.run(List.of(batch), 1e-2);
+      assertNotEquals(of.losses(batch).sum(), with.losses(batch).sum());
+    }
+  }
+
+  private static void compareSteps(String kind, Run run) throws IOException {
+    JsonNode expected = expected(kind);
     JsonNode error = expected.get("naive_error");
     for (int i = 0; i < run.losses().size(); i++) {
       assertEquals(
@@ -61,16 +103,17 @@ class TrainingStepTest {
           SLACK * error.get("norm").asDouble(),
           "norm of step " + i);
     }
-    try (Checkpoint last = Checkpoint.open(RESOURCES.resolve("training").resolve(kind))) {
-      for (ParameterLayout.Slot slot : new ParameterLayout(last.config()).slots()) {
-        float[] values = TensorFloats.of(last.tensor(slot.name()));
-        for (int i = 0; i < values.length; i++) {
-          assertEquals(
-              values[i],
-              run.weights()[(int) slot.offset() + i],
-              SLACK * error.get("weight").asDouble(),
-              slot.name() + "[" + i + "]");
-        }
+  }
+
+  private static void compareWeights(
+      String kind, ParameterLayout layout, Function<String, Tensor> expected, float[] weights)
+      throws IOException {
+    double bound = SLACK * expected(kind).get("naive_error").get("weight").asDouble();
+    for (ParameterLayout.Slot slot : layout.slots()) {
+      float[] values = TensorFloats.of(expected.apply(slot.name()));
+      for (int i = 0; i < values.length; i++) {
+        assertEquals(
+            values[i], weights[(int) slot.offset() + i], bound, slot.name() + "[" + i + "]");
       }
     }
   }
@@ -139,8 +182,8 @@ class TrainingStepTest {
     List<Double> norms = new ArrayList<>();
     try (Backend backend = Backend.open(BackendKind.CPU, threads, tier);
         Kernels kernels = backend.newKernels();
-        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models").resolve(kind));
-        TrainingState state = TrainingState.of(backend, kernels, file);
+        Checkpoint file = Checkpoint.open(base(kind));
+        TrainingState state = state(backend, kernels, file, kind);
         TrainingStep step =
             new TrainingStep(backend, kernels, file.config(), state, optimizer, ROWS, recompute)) {
       for (List<PackedBatch> batches : steps(kind)) {
@@ -154,6 +197,37 @@ class TrainingStepTest {
         System.arraycopy(values, 0, weights, (int) slot.offset(), values.length);
       }
       return new Run(losses, norms, weights);
+    }
+  }
+
+  private static Path base(String kind) {
+    return RESOURCES.resolve("models").resolve(kind.replace("_lora", ""));
+  }
+
+  private static TrainingState state(
+      Backend backend, Kernels kernels, Checkpoint file, String kind) throws IOException {
+    JsonNode lora = expected(kind).get("lora");
+    if (lora == null) {
+      return TrainingState.of(backend, kernels, file);
+    }
+    LoraOptions options =
+        new LoraOptions(lora.get("r").asInt(), lora.get("lora_alpha").asDouble());
+    TrainingState state = TrainingState.adapter(backend, kernels, file, options, 1);
+    try (SafetensorsFile first = adapters(kind, "first.safetensors")) {
+      for (ParameterLayout.Slot slot : state.layout.slots()) {
+        state.weights.set(kernels, slot, TensorFloats.of(first.tensor(slot.name())));
+      }
+    }
+    return state;
+  }
+
+  private static SafetensorsFile adapters(String kind, String file) throws IOException {
+    return SafetensorsFile.open(RESOURCES.resolve("training").resolve(kind).resolve(file));
+  }
+
+  private static ParameterLayout adapterLayout(String kind) throws IOException {
+    try (Checkpoint file = Checkpoint.open(base(kind))) {
+      return ParameterLayout.adapters(file.config(), expected(kind).get("lora").get("r").asInt());
     }
   }
 

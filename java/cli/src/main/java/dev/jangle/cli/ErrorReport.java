@@ -9,6 +9,8 @@ import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Terminal;
 import dev.jangle.format.FormatException;
 import dev.jangle.text.TemplateException;
+import dev.jangle.train.DataException;
+import dev.jangle.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -72,6 +74,8 @@ final class ErrorReport
       case OutOfDeviceMemoryException memory -> memory.getMessage();
       case ContextFullException context -> context.getMessage();
       case TemplateException template -> template.getMessage();
+      case DataException data -> data.getMessage();
+      case TrainingException training -> training.getMessage();
       case IllegalArgumentException argument when argument.getMessage() != null ->
           argument.getMessage();
       case NoSuchFileException file when file.getReason() == null ->

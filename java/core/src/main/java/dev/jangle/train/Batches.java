@@ -82,19 +82,40 @@ final class Batches {
     return rows.size();
   }
 
+  /** Rows of the first epochs together. */
+  long rowsOfFirst(int epochs) {
+    long sum = 0;
+    for (long i = 0; i < epochs; i++) {
+      sum += pack(i).size();
+    }
+    return sum;
+  }
+
+  /** Moves to the next epoch where the present one has no more rows. */
+  private Row row() {
+    if (next == rows.size()) {
+      epoch++;
+      next = 0;
+      rows = pack(epoch);
+    }
+    return rows.get(next);
+  }
+
+  /** Passes over the next row; gives its samples by their numbers. */
+  List<Integer> skip() {
+    List<Integer> passed = List.copyOf(row().samples);
+    next++;
+    return passed;
+  }
+
   /**
    * The next row.
    *
    * @param progress of the run, from 0 to 1
    */
   PackedBatch next(double progress) {
-    if (next == rows.size()) {
-      epoch++;
-      next = 0;
-      rows = pack(epoch);
-    }
     PackedBatch batch = new PackedBatch(length);
-    for (int sample : rows.get(next).samples) {
+    for (int sample : row().samples) {
       CounterRandom random = new CounterRandom(seed, epoch, sample);
       batch.add(SegmentPlacer.noise(noise, samples.get(sample), progress, random));
     }

@@ -35,4 +35,9 @@ final class CounterRandom {
     // The high half of the product; its bias is bound / 2^64.
     return (int) Math.unsignedMultiplyHigh(nextLong(), bound);
   }
+
+  /** Uniform in [0, 1), a multiple of 2^-53. */
+  double nextDouble() {
+    return (nextLong() >>> 11) * 0x1p-53;
+  }
 }

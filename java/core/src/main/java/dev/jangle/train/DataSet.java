@@ -45,9 +45,11 @@ public record DataSet(List<Example> examples, List<String> bad) {
     for (Path file : files) {
       readFile(file, examples, bad);
     }
-    DataSet data = new DataSet(examples, bad);
-    data.check(files, mostBad);
-    return data;
+    if (examples.isEmpty() && bad.isEmpty()) {
+      throw new DataException(files + ": no examples; expected JSON lines");
+    }
+    requireFewBad(examples.size(), bad, mostBad);
+    return new DataSet(examples, bad);
   }
 
   private static void readFile(Path file, List<Example> examples, List<String> bad)
@@ -71,12 +73,10 @@ public record DataSet(List<Example> examples, List<String> bad) {
     }
   }
 
-  private void check(List<Path> files, double mostBad) {
-    int lines = examples.size() + bad.size();
-    if (lines == 0) {
-      throw new DataException(files + ": no examples; expected JSON lines");
-    }
-    if (examples.isEmpty() || bad.size() > mostBad * lines) {
+  /** Throws where more than the share of lines that is let pass are bad, or none is good. */
+  static void requireFewBad(int good, List<String> bad, double mostBad) {
+    int lines = good + bad.size();
+    if (good == 0 || bad.size() > mostBad * lines) {
       throw new DataException(
           "%d of %d lines are bad, more than %s %% are not let pass. Mend them, or allow more:%n%s%s"
               .formatted(

@@ -85,8 +85,8 @@ final class LossHead {
   static long scratchBytes(
       Kernels kernels, TrainingProducts products, ModelConfig config, long rows) {
     return Math.max(
-        TrainingLayer.linear(
-            products, Math.min(CHUNK, rows), config.vocabSize(), config.hiddenSize()),
+        TrainingLinear.scratchBytes(
+            products, Math.min(CHUNK, rows), null, config.hiddenSize(), config.vocabSize()),
         kernels.trainingRows().rmsnormBackwardScratchBytes(rows, 1, config.hiddenSize()));
   }
 
@@ -158,7 +158,9 @@ final class LossHead {
     rowWork.crossEntropy(z, first, batch.targets, rowWeights, losses);
     if (gradients != null) {
       Matrix dx = dnormed.rowsFrom(first, count);
-      products.gemm(1, true, z, false, x, true, gradients.head(), scratch);
+      if (gradients.head() != null) {
+        products.gemm(1, true, z, false, x, true, gradients.head(), scratch);
+      }
       products.gemm(1, false, z, false, weights.head(), false, dx, scratch);
     }
   }

@@ -33,10 +33,26 @@ final class ParameterLayout {
   }
 
   private final Map<String, Slot> slots = new LinkedHashMap<>();
-  private final long matrices;
+  private long matrices;
   private long end;
 
-  ParameterLayout(ModelConfig config) {
+  private ParameterLayout() {}
+
+  /** All weights of a model. */
+  static ParameterLayout whole(ModelConfig config) {
+    ParameterLayout layout = new ParameterLayout();
+    layout.addWhole(config);
+    return layout;
+  }
+
+  /** The weights of adapters on all linear layers, under PEFT's names. */
+  static ParameterLayout adapters(ModelConfig config, int rank) {
+    ParameterLayout layout = new ParameterLayout();
+    layout.addAdapters(config, rank);
+    return layout;
+  }
+
+  private void addWhole(ModelConfig config) {
     long hidden = config.hiddenSize();
     long inner = config.intermediateSize();
     long queries = (long) config.heads() * config.headDim();
@@ -73,6 +89,51 @@ final class ParameterLayout {
     add("model.norm.weight", 0, hidden);
   }
 
+  private void addAdapters(ModelConfig config, int rank) {
+    long hidden = config.hiddenSize();
+    long inner = config.intermediateSize();
+    long queries = (long) config.heads() * config.headDim();
+    long keys = (long) config.kvHeads() * config.headDim();
+    for (int i = 0; i < config.layers(); i++) {
+      String attention = layer(i) + "self_attn.";
+      String mlp = layer(i) + "mlp.";
+      String[] qkv = {attention + "q_proj", attention + "k_proj", attention + "v_proj"};
+      addAdapter(rank, hidden, qkv, queries, keys, keys);
+      addAdapter(rank, queries, new String[] {attention + "o_proj"}, hidden);
+      addAdapter(rank, hidden, new String[] {mlp + "gate_proj", mlp + "up_proj"}, inner, inner);
+      addAdapter(rank, inner, new String[] {mlp + "down_proj"}, hidden);
+    }
+    matrices = end;
+  }
+
+  /** The parts' A one after another, then each part's B. */
+  private void addAdapter(int rank, long in, String[] parts, long... outs) {
+    for (String part : parts) {
+      add(adapterDown(part), rank, in);
+    }
+    for (int i = 0; i < parts.length; i++) {
+      add(adapterUp(parts[i]), outs[i], rank);
+    }
+  }
+
+  /**
+   * PEFT's name of the A of a linear layer.
+   *
+   * @param part such as {@code model.layers.0.self_attn.q_proj}
+   */
+  static String adapterDown(String part) {
+    return "base_model.model." + part + ".lora_A.weight";
+  }
+
+  /** PEFT's name of the B of a linear layer. */
+  static String adapterUp(String part) {
+    return "base_model.model." + part + ".lora_B.weight";
+  }
+
+  static boolean isAdapterUp(String name) {
+    return name.endsWith(".lora_B.weight");
+  }
+
   static String layer(int i) {
     return "model.layers." + i + ".";
   }
@@ -104,6 +165,11 @@ final class ParameterLayout {
   /** Elements of all matrices, which come first. */
   long matrices() {
     return matrices;
+  }
+
+  /** Whether there are norms or biases. */
+  boolean hasVectors() {
+    return matrices < end;
   }
 
   /** Elements of all weights. */

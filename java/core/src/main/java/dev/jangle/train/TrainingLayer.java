@@ -20,6 +20,7 @@ final class TrainingLayer {
   private final BatchRows batch;
   private final Matrix ropeTable;
   private final DeviceBuffer scratch;
+  private final TrainingLinear linear;
   private final Matrix ones;
   private final long queries;
   private final long keys;
@@ -36,6 +37,7 @@ final class TrainingLayer {
    *
    * @param ropeTable [positions][headDim]
    * @param ones [rows][1], all 1
+   * @param linear runs the linear layers
    */
   TrainingLayer(
       DeviceMemory memory,
@@ -45,6 +47,7 @@ final class TrainingLayer {
       BatchRows batch,
       Matrix ropeTable,
       Matrix ones,
+      TrainingLinear linear,
       DeviceBuffer scratch) {
     this.config = config;
     this.kernels = kernels;
@@ -53,6 +56,7 @@ final class TrainingLayer {
     this.batch = batch;
     this.ropeTable = ropeTable;
     this.ones = ones;
+    this.linear = linear;
     this.scratch = scratch;
     queries = (long) config.heads() * config.headDim();
     keys = (long) config.kvHeads() * config.headDim();
@@ -66,21 +70,25 @@ final class TrainingLayer {
     dactivated = memory.matrix(rows, inner);
   }
 
-  /** Scratch that the largest operation of a layer needs. */
+  /**
+   * Scratch that the largest operation of a layer needs.
+   *
+   * @param lora null without adapters
+   */
   static long scratchBytes(
-      Kernels kernels, TrainingProducts products, ModelConfig config, long rows) {
+      Kernels kernels, TrainingProducts products, ModelConfig config, long rows, LoraOptions lora) {
     TrainingRows rowWork = kernels.trainingRows();
     long hidden = config.hiddenSize();
     long inner = config.intermediateSize();
     int headDim = config.headDim();
     long queries = (long) config.heads() * headDim;
-    long qkv = queries + 2L * config.kvHeads() * headDim;
+    long keys = (long) config.kvHeads() * headDim;
     long[] needs = {
-      linear(products, rows, qkv, hidden),
-      linear(products, rows, hidden, queries),
-      linear(products, rows, 2 * inner, hidden),
-      linear(products, rows, hidden, inner),
-      linear(products, rows, qkv, 1),
+      TrainingLinear.scratchBytes(products, rows, lora, hidden, queries, keys, keys),
+      TrainingLinear.scratchBytes(products, rows, lora, queries, hidden),
+      TrainingLinear.scratchBytes(products, rows, lora, hidden, inner, inner),
+      TrainingLinear.scratchBytes(products, rows, lora, inner, hidden),
+      TrainingLinear.scratchBytes(products, rows, null, 1, queries + 2 * keys), // the biases
       products.attentionForwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
       products.attentionBackwardScratchBytes(rows, config.heads(), config.kvHeads(), headDim),
       rowWork.rmsnormBackwardScratchBytes(rows, 1, hidden),
@@ -94,14 +102,6 @@ final class TrainingLayer {
     return most;
   }
 
-  /** Scratch of a linear layer and of both its gradients. */
-  static long linear(TrainingProducts products, long rows, long out, long in) {
-    return Math.max(
-        products.gemmScratchBytes(rows, out, in),
-        Math.max(
-            products.gemmScratchBytes(rows, in, out), products.gemmScratchBytes(out, in, rows)));
-  }
-
   /** From the layer's input to its output, both [rows][hidden]. */
   void forward(LayerParameters weights, Matrix input, LayerActivations acts, Matrix output) {
     float eps = config.rmsNormEps();
@@ -110,7 +110,7 @@ final class TrainingLayer {
     Matrix k = qkv.columns(queries, keys);
     Matrix v = qkv.columns(queries + keys, keys);
     kernels.rmsnorm(input, 1, weights.inputNorm(), eps, acts.normed());
-    multiply(acts.normed(), weights.qkv(), false, qkv);
+    linear.forward(weights.qkv(), acts.normed(), false, qkv);
     if (weights.qkvBias() != null) {
       products.gemm(1, false, ones, false, weights.qkvBias(), true, qkv, scratch);
     }
@@ -123,13 +123,13 @@ final class TrainingLayer {
     products.attentionForward(
         batch.starts, config.headDim(), scale, q, k, v, acts.attended(), acts.lse(), scratch);
     copy(input, acts.middle());
-    multiply(acts.attended(), weights.output(), true, acts.middle());
+    linear.forward(weights.output(), acts.attended(), true, acts.middle());
     kernels.rmsnorm(acts.middle(), 1, weights.postNorm(), eps, acts.postNormed());
-    multiply(acts.postNormed(), weights.gateUp(), false, acts.gateUp());
+    linear.forward(weights.gateUp(), acts.postNormed(), false, acts.gateUp());
     kernels.swiglu(
         acts.gateUp().columns(0, inner), acts.gateUp().columns(inner, inner), acts.activated());
     copy(acts.middle(), output);
-    multiply(acts.activated(), weights.down(), true, output);
+    linear.forward(weights.down(), acts.activated(), true, output);
   }
 
   /**
@@ -144,27 +144,24 @@ final class TrainingLayer {
       Matrix gradient) {
     Matrix gate = acts.gateUp().columns(0, inner);
     Matrix up = acts.gateUp().columns(inner, inner);
-    weightGradient(gradient, acts.activated(), gradients.down());
-    inputGradient(gradient, weights.down(), dactivated);
+    linear.backward(weights.down(), gradients.down(), acts.activated(), gradient, dactivated);
     rowWork.swigluBackward(gate, up, dactivated, gate, up);
-    weightGradient(acts.gateUp(), acts.postNormed(), gradients.gateUp());
-    inputGradient(acts.gateUp(), weights.gateUp(), dhidden);
+    linear.backward(
+        weights.gateUp(), gradients.gateUp(), acts.postNormed(), acts.gateUp(), dhidden);
     normGradient(acts.middle(), weights.postNorm(), gradients.postNorm(), gradient);
 
-    weightGradient(gradient, acts.attended(), gradients.output());
-    inputGradient(gradient, weights.output(), dattended);
+    linear.backward(weights.output(), gradients.output(), acts.attended(), gradient, dattended);
     attentionBackward(acts);
     rotate(dqkv, true);
     if (weights.queryNorm() != null) {
       headNorms(weights, gradients, acts);
     }
-    if (weights.qkvBias() != null) {
+    if (gradients.qkvBias() != null) {
       Matrix row = gradients.qkvBias();
       Matrix column = new Matrix(row.buffer(), row.offset(), row.cols(), 1, 1);
       products.gemm(1, true, dqkv, false, ones, true, column, scratch);
     }
-    weightGradient(dqkv, acts.normed(), gradients.qkv());
-    inputGradient(dqkv, weights.qkv(), dhidden);
+    linear.backward(weights.qkv(), gradients.qkv(), acts.normed(), dqkv, dhidden);
     normGradient(input, weights.inputNorm(), gradients.inputNorm(), gradient);
   }
 
@@ -222,19 +219,6 @@ final class TrainingLayer {
   private void rotate(Matrix qkv, boolean inverse) {
     Matrix qk = qkv.columns(0, queries + keys);
     rowWork.ropeRows(batch.positions, config.headDim(), ropeTable, inverse, qk);
-  }
-
-  /** {@code y = x w^T}. */
-  private void multiply(Matrix x, Matrix weight, boolean accumulate, Matrix y) {
-    products.gemm(1, false, x, true, weight, accumulate, y, scratch);
-  }
-
-  private void inputGradient(Matrix dy, Matrix weight, Matrix dx) {
-    products.gemm(1, false, dy, false, weight, false, dx, scratch);
-  }
-
-  private void weightGradient(Matrix dy, Matrix x, Matrix dweight) {
-    products.gemm(1, true, dy, false, x, true, dweight, scratch);
   }
 
   private void copy(Matrix from, Matrix to) {

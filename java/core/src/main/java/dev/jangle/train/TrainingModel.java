@@ -32,9 +32,16 @@ final class TrainingModel implements AutoCloseable {
   /**
    * Takes the memory of all passes.
    *
+   * @param lora null where the weights have no adapters
    * @param rows places of a batch
    */
-  TrainingModel(Backend backend, Kernels kernels, ModelConfig config, int rows, boolean recompute) {
+  TrainingModel(
+      Backend backend,
+      Kernels kernels,
+      ModelConfig config,
+      LoraOptions lora,
+      int rows,
+      boolean recompute) {
     this.config = config;
     this.kernels = kernels;
     this.recompute = recompute;
@@ -45,14 +52,17 @@ final class TrainingModel implements AutoCloseable {
       DeviceBuffer scratch =
           memory.bytes(
               Math.max(
-                  TrainingLayer.scratchBytes(kernels, products, config, rows),
+                  TrainingLayer.scratchBytes(kernels, products, config, rows, lora),
                   LossHead.scratchBytes(kernels, products, config, rows)));
       batch = new BatchRows(memory, kernels, rows);
       Matrix table = upload(RopeTable.of(config, rows), rows, config.headDim());
       float[] units = new float[rows];
       Arrays.fill(units, 1);
       Matrix ones = upload(units, rows, 1);
-      layer = new TrainingLayer(memory, config, kernels, products, batch, table, ones, scratch);
+      TrainingLinear linear = new TrainingLinear(memory, products, rows, lora, scratch);
+      layer =
+          new TrainingLayer(
+              memory, config, kernels, products, batch, table, ones, linear, scratch);
       head = new LossHead(memory, config, kernels, products, batch, rows, scratch);
       hidden = new Matrix[config.layers() + 1];
       for (int i = 0; i < hidden.length; i++) {
@@ -95,9 +105,11 @@ final class TrainingModel implements AutoCloseable {
       }
       layer.backward(own, gradients.layers().get(i), hidden[i], of(i), gradient);
     }
-    kernels
-        .trainingRows()
-        .embedBackward(batch.inputs, batch.byInput, gradient, gradients.embedding());
+    if (gradients.embedding() != null) {
+      kernels
+          .trainingRows()
+          .embedBackward(batch.inputs, batch.byInput, gradient, gradients.embedding());
+    }
     return outcome;
   }
 

@@ -6,10 +6,23 @@ import dev.jangle.format.Checkpoint;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.format.TensorFloats;
 
-/** What a step changes: the weights and the optimizer's moments; and room for the gradients. */
+/**
+ * What a step changes: the trained weights and the optimizer's moments; with room for the
+ * gradients, and what it only reads: the frozen weights of the model that adapters are trained for.
+ */
 final class TrainingState implements AutoCloseable {
   private final DeviceMemory memory;
+  private final ModelConfig config;
+
+  /** Null where all weights are trained. */
+  final LoraOptions lora;
+
+  /** The model's weights as they were; null where they are trained. */
+  private final Parameters frozen;
+
+  /** Of what is trained. */
   final ParameterLayout layout;
+
   final Parameters weights;
   final Parameters gradients;
   final Parameters firstMoment;
@@ -18,42 +31,100 @@ final class TrainingState implements AutoCloseable {
   /** Steps done. */
   long steps;
 
-  private TrainingState(Backend backend, ModelConfig config) {
-    layout = new ParameterLayout(config);
+  private TrainingState(Backend backend, ModelConfig config, LoraOptions lora) {
+    this.config = config;
+    this.lora = lora;
+    ParameterLayout whole = ParameterLayout.whole(config);
+    layout = lora == null ? whole : ParameterLayout.adapters(config, lora.rank());
     memory = new DeviceMemory(backend);
-    boolean whole = false;
+    boolean allocated = false;
     try {
-      weights = parameters();
-      gradients = parameters();
-      firstMoment = parameters();
-      secondMoment = parameters();
-      whole = true;
+      frozen = lora == null ? null : parameters(whole);
+      weights = parameters(layout);
+      gradients = parameters(layout);
+      firstMoment = parameters(layout);
+      secondMoment = parameters(layout);
+      allocated = true;
     } finally {
-      if (!whole) {
+      if (!allocated) {
         memory.close();
       }
     }
   }
 
-  private Parameters parameters() {
-    return new Parameters(layout, memory.bytes(layout.elements() * Float.BYTES));
+  private Parameters parameters(ParameterLayout of) {
+    return new Parameters(of, memory.bytes(of.elements() * Float.BYTES));
   }
 
-  /** The weights of a checkpoint as float32, and no steps done. */
+  /** All weights of a checkpoint are trained, as float32; no steps are done. */
   static TrainingState of(Backend backend, Kernels kernels, Checkpoint checkpoint) {
-    TrainingState state = new TrainingState(backend, checkpoint.config());
+    TrainingState state = new TrainingState(backend, checkpoint.config(), null);
+    return state.filled(() -> load(kernels, checkpoint, state.weights));
+  }
+
+  /**
+   * New adapters for a checkpoint, whose own weights are frozen; no steps are done.
+   *
+   * @param seed of A, which is drawn as PEFT draws it: uniform within 1 / sqrt(in)
+   */
+  static TrainingState adapter(
+      Backend backend, Kernels kernels, Checkpoint checkpoint, LoraOptions lora, long seed) {
+    TrainingState state = new TrainingState(backend, checkpoint.config(), lora);
+    return state.filled(
+        () -> {
+          load(kernels, checkpoint, state.frozen);
+          draw(kernels, state.weights, seed);
+        });
+  }
+
+  private TrainingState filled(Runnable fill) {
     boolean whole = false;
     try {
-      for (ParameterLayout.Slot slot : state.layout.slots()) {
-        state.weights.set(kernels, slot, TensorFloats.of(checkpoint.tensor(slot.name())));
-      }
+      fill.run();
       whole = true;
-      return state;
+      return this;
     } finally {
       if (!whole) {
-        state.close();
+        close();
       }
     }
+  }
+
+  private static void load(Kernels kernels, Checkpoint checkpoint, Parameters into) {
+    for (ParameterLayout.Slot slot : into.layout().slots()) {
+      into.set(kernels, slot, TensorFloats.of(checkpoint.tensor(slot.name())));
+    }
+  }
+
+  private static void draw(Kernels kernels, Parameters adapters, long seed) {
+    int number = 0;
+    for (ParameterLayout.Slot slot : adapters.layout().slots()) {
+      number++;
+      if (ParameterLayout.isAdapterUp(slot.name())) {
+        continue; // zeros
+      }
+      CounterRandom random = new CounterRandom(seed, number);
+      double bound = 1 / Math.sqrt((double) slot.cols());
+      float[] values = new float[(int) slot.elements()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) (bound * (2 * random.nextDouble() - 1));
+      }
+      adapters.set(kernels, slot, values);
+    }
+  }
+
+  /** The model as it stands, for a forward pass. */
+  ModelParameters model() {
+    return lora == null
+        ? ModelParameters.of(weights, null, config.layers())
+        : ModelParameters.of(frozen, weights, config.layers());
+  }
+
+  /** Where a backward pass adds; null for what is frozen. */
+  ModelParameters modelGradients() {
+    return lora == null
+        ? ModelParameters.of(gradients, null, config.layers())
+        : ModelParameters.of(null, gradients, config.layers());
   }
 
   @Override

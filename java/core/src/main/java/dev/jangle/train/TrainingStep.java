@@ -55,8 +55,8 @@ final class TrainingStep implements AutoCloseable {
     this.kernels = kernels;
     this.state = state;
     this.optimizer = optimizer;
-    weights = ModelParameters.of(state.weights, config.layers());
-    gradients = ModelParameters.of(state.gradients, config.layers());
+    weights = state.model();
+    gradients = state.modelGradients();
     memory = new DeviceMemory(backend);
     boolean whole = false;
     try {
@@ -64,7 +64,7 @@ final class TrainingStep implements AutoCloseable {
       scratch =
           memory.bytes(
               Math.max(1, kernels.trainingRows().sumSquaresScratchBytes(state.layout.elements())));
-      model = new TrainingModel(backend, kernels, config, rows, recompute);
+      model = new TrainingModel(backend, kernels, config, state.lora, rows, recompute);
       whole = true;
     } finally {
       if (!whole) {
@@ -132,14 +132,16 @@ final class TrainingStep implements AutoCloseable {
         rate,
         optimizer.decay(),
         gradientScale);
-    update(
-        state.weights.vectors(),
-        state.gradients.vectors(),
-        state.firstMoment.vectors(),
-        state.secondMoment.vectors(),
-        rate,
-        0,
-        gradientScale);
+    if (state.layout.hasVectors()) {
+      update(
+          state.weights.vectors(),
+          state.gradients.vectors(),
+          state.firstMoment.vectors(),
+          state.secondMoment.vectors(),
+          rate,
+          0,
+          gradientScale);
+    }
     kernels.synchronize();
   }
 

@@ -29,4 +29,18 @@ public final class Amounts {
   public static String decimal(double value, int decimals) {
     return Double.isFinite(value) ? String.format(Locale.ROOT, "%." + decimals + "f", value) : "-";
   }
+
+  /** A time: 45 s, 12:34 (minutes and seconds) or 3:12:34; a dash where there is none. */
+  public static String duration(double seconds) {
+    if (!Double.isFinite(seconds)) {
+      return "-";
+    }
+    long s = Math.round(seconds);
+    if (s < 60) {
+      return s + " s";
+    }
+    return s < 3600
+        ? String.format(Locale.ROOT, "%d:%02d", s / 60, s % 60)
+        : String.format(Locale.ROOT, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+  }
 }

@@ -40,16 +40,23 @@ public final class Progress implements AutoCloseable {
 
   /** {@code done} of {@code total}; the total may change. */
   public void update(long done, long total) {
+    update(done, total, "");
+  }
+
+  /** As {@link #update(long, long)}, with what else is to be said. */
+  public void update(long done, long total, String message) {
     if (terminal.errTerminal()) {
       if (bar == null) {
         bar = newBar(total);
       }
       bar.maxHint(total);
+      bar.setExtraMessage(message);
       bar.stepTo(done);
     } else if (total > 0 && done * 10 / total > tenths) {
       tenths = done * 10 / total;
       if (System.nanoTime() - start >= quietNanos) {
-        terminal.note(task + ": " + tenths * 10 + " % of " + amount(total));
+        String more = message.isEmpty() ? "" : ": " + message;
+        terminal.note(task + ": " + tenths * 10 + " % of " + amount(total) + more);
       }
     }
   }

@@ -1,0 +1,311 @@
+package dev.jangle.cli;
+
+import dev.jangle.backend.BackendKind;
+import dev.jangle.cli.pull.ModelStore;
+import dev.jangle.cli.term.Amounts;
+import dev.jangle.cli.term.Interrupts;
+import dev.jangle.cli.term.Progress;
+import dev.jangle.cli.term.Terminal;
+import dev.jangle.train.LoraOptions;
+import dev.jangle.train.NoiseStrategy;
+import dev.jangle.train.SampleEncoder;
+import dev.jangle.train.Trainer;
+import dev.jangle.train.TrainingEvent;
+import dev.jangle.train.TrainingOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code jangle train}: makes a model good at drafts. */
+@Command(
+    name = "train",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Fine-tunes a model on conversations while some of its inputs are noise, so",
+      "that it learns to go on rightly after wrong drafts. Where DIR holds a part of",
+      "the same run, goes on from its last checkpoint, with the numbers that it would",
+      "have had without a break.",
+      ""
+    },
+    optionListHeading = "Options:%n",
+    footer = {
+      "",
+      "Examples:",
+      "  jangle train -m smollm2 --data chats.jsonl --out run",
+      "  jangle train -m smollm2 --data chats.jsonl --out control --noise none",
+      "",
+      "A data file has a JSON object a line: messages (OpenAI's), conversations (ShareGPT's),",
+      "instruction, input and output (Alpaca's), or text. Ctrl-C writes a checkpoint and ends; the",
+      "same command goes on."
+    })
+final class TrainCommand implements Callable<Integer> {
+  /** The names of the noise strategies. */
+  enum Noise {
+    AHEAD,
+    SEGMENTS,
+    PROGRESSIVE,
+    OWN,
+    NONE
+  }
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      required = true,
+      description = "A .gguf file, a Hugging Face folder, or the name of a pulled model.")
+  private String model;
+
+  @Option(
+      names = "--data",
+      paramLabel = "FILE",
+      required = true,
+      arity = "1..*",
+      description = "Conversations to learn: files of JSON lines.")
+  private List<Path> data;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      required = true,
+      description = "Folder for checkpoints and log.jsonl.")
+  private Path out;
+
+  @Option(
+      names = "--noise",
+      paramLabel = "NOISE",
+      description =
+          "ahead (one segment for each sample), segments (many), progressive (that grow), own (the"
+              + " model's own drafts) or none, the control (default: segments).")
+  private Noise noise = Noise.SEGMENTS;
+
+  @Option(
+      names = "--segment",
+      paramLabel = "TOKENS",
+      description = "Tokens of a segment of noise (default: 5).")
+  private int segment = 5;
+
+  @Option(
+      names = "--share",
+      paramLabel = "SHARE",
+      description =
+          "Share of the answers that becomes noise, but with ahead: at most 0.5 (default: 0.3).")
+  private double share = 0.3;
+
+  @Option(
+      names = "--rank",
+      paramLabel = "N",
+      description = "Rank of the adapters that are trained (default: 16).")
+  private int rank = 16;
+
+  @Option(
+      names = "--alpha",
+      paramLabel = "X",
+      description = "Weight of the adapters, times the rank (default: twice the rank).")
+  private Double alpha;
+
+  @Option(names = "--full", description = "Train all weights, without adapters.")
+  private boolean full;
+
+  @Option(
+      names = "--rate",
+      paramLabel = "RATE",
+      description = "The highest learning rate (default: 1e-3; 5e-5 with --full).")
+  private Double rate;
+
+  @Option(
+      names = "--warm-up",
+      paramLabel = "SHARE",
+      description = "Share of the steps in which the rate rises (default: 0.05).")
+  private double warmUp = 0.05;
+
+  @Option(
+      names = "--epochs",
+      paramLabel = "N",
+      description = "Go through the data N times (default: 1).")
+  private int epochs = 1;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "Steps, whatever the epochs (default: 0, as many as the epochs take).")
+  private int steps;
+
+  @Option(
+      names = "--length",
+      paramLabel = "TOKENS",
+      description = "Tokens of a row; short samples share one (default: 512).")
+  private int length = 512;
+
+  @Option(names = "--rows", paramLabel = "N", description = "Rows of a step (default: 8).")
+  private int rows = 8;
+
+  @Option(
+      names = "--too-long",
+      paramLabel = "truncate|drop",
+      description = "What becomes of samples longer than a row (default: truncate).")
+  private SampleEncoder.TooLong tooLong = SampleEncoder.TooLong.TRUNCATE;
+
+  @Option(names = "--learn-prompts", description = "Let prompts count in the loss, too.")
+  private boolean learnPrompts;
+
+  @Option(
+      names = "--most-bad",
+      paramLabel = "SHARE",
+      description = "Share of bad lines that is let pass, without them (default: 0.01).")
+  private double mostBad = 0.01;
+
+  @Option(
+      names = "--decay",
+      paramLabel = "X",
+      description = "Weight decay of matrices (default: 0).")
+  private double decay;
+
+  @Option(
+      names = "--clip",
+      paramLabel = "NORM",
+      description = "Largest norm of the gradients (default: 1).")
+  private double clip = 1;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of the order and the noise (default: 0).")
+  private long seed;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "N",
+      description = "Steps between two checkpoints (default: 50).")
+  private int checkpointEvery = 50;
+
+  @Option(
+      names = "--keep",
+      paramLabel = "N",
+      description = "Checkpoints that are kept (default: 2).")
+  private int keep = 2;
+
+  @Option(
+      names = "--recompute",
+      description = "Compute activations twice, for less memory and the same numbers.")
+  private boolean recompute;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "auto|cpu|cuda",
+      description = "Where to compute (default: auto, the GPU where there is one).")
+  private BackendKind backend = BackendKind.AUTO;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads on the CPU (default: 0, one per processor).")
+  private int threads;
+
+  @Spec private CommandSpec spec;
+
+  private final Terminal terminal;
+
+  TrainCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    TrainingOptions options = options();
+    Path path = new ModelStore(terminal).resolve(model);
+    terminal.note("reading the data and loading " + model);
+    try (Trainer trainer = Trainer.open(path, data, out, options);
+        Interrupts.Scope ignored = Interrupts.first(trainer::stop)) {
+      describe(trainer);
+      boolean finished;
+      try (Progress progress = new Progress(terminal, "training", Progress.Unit.ITEMS)) {
+        finished = trainer.run(event -> show(event, progress));
+      }
+      if (!finished) {
+        terminal.note(
+            "stopped after step %d of %d; the same command goes on from there"
+                .formatted(trainer.stepsDone(), trainer.steps()));
+        return Interrupts.EXIT_CODE;
+      }
+      terminal.note("done: " + out);
+    }
+    return ErrorReport.OK;
+  }
+
+  private void describe(Trainer trainer) {
+    if (backend == BackendKind.AUTO && !trainer.backend().fallback().isEmpty()) {
+      terminal.note("using the CPU: " + trainer.backend().fallback());
+    }
+    trainer.badLines().forEach(line -> terminal.note("left out: " + line));
+    terminal.note(
+        "%s samples (%s cut, %s left out for their length), %s steps"
+            .formatted(
+                Amounts.count(trainer.samples()),
+                Amounts.count(trainer.truncated()),
+                Amounts.count(trainer.dropped()),
+                Amounts.count(trainer.steps())));
+    if (trainer.resumedAt() > 0) {
+      terminal.note("going on after step " + trainer.resumedAt());
+    }
+  }
+
+  private static void show(TrainingEvent event, Progress progress) {
+    if (event instanceof TrainingEvent.Step step) {
+      progress.update(
+          step.step(),
+          step.steps(),
+          "loss %s, %s tokens/s, %s left"
+              .formatted(
+                  Amounts.decimal(step.loss(), 3),
+                  Amounts.decimal(step.tokensPerSecond(), 0),
+                  Amounts.duration(step.secondsLeft())));
+    }
+  }
+
+  private TrainingOptions options() {
+    try {
+      TrainingOptions options =
+          full
+              ? TrainingOptions.full()
+              : TrainingOptions.defaults()
+                  .withLora(new LoraOptions(rank, alpha == null ? 2 * rank : alpha));
+      return (rate == null ? options : options.withRate(rate))
+          .withNoise(strategy())
+          .withWarmUp(warmUp)
+          .withEpochs(epochs)
+          .withSteps(steps)
+          .withLength(length)
+          .withRows(rows)
+          .withTooLong(tooLong)
+          .withLearnPrompts(learnPrompts)
+          .withMostBad(mostBad)
+          .withDecay(decay)
+          .withClip(clip)
+          .withSeed(seed)
+          .withCheckpointEvery(checkpointEvery)
+          .withKeep(keep)
+          .withRecompute(recompute)
+          .withBackend(backend)
+          .withThreads(threads);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private NoiseStrategy strategy() {
+    return switch (noise) {
+      case AHEAD -> new NoiseStrategy.Ahead(segment);
+      case SEGMENTS -> new NoiseStrategy.Segments(segment, share);
+      case PROGRESSIVE -> new NoiseStrategy.Progressive(segment, share);
+      case OWN -> new NoiseStrategy.OwnDrafts(segment, share);
+      case NONE -> new NoiseStrategy.None();
+    };
+  }
+}

@@ -1,0 +1,64 @@
+package dev.jangle.train;
+
+import dev.jangle.text.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The samples of a run, in the order of the files. Immutable.
+ *
+ * @param samples what is learnt
+ * @param origins file and line of each sample
+ * @param bad lines that cannot be used, each with file, line and reason
+ * @param truncated samples that were cut to the length of a row
+ * @param dropped samples that were left out for their length
+ */
+record TrainingData(
+    List<Sample> samples, List<String> origins, List<String> bad, int truncated, int dropped) {
+  TrainingData {
+    samples = List.copyOf(samples);
+    origins = List.copyOf(origins);
+    bad = List.copyOf(bad);
+  }
+
+  /**
+   * Reads and encodes the files. A conversation that the chat template refuses counts as a bad
+   * line.
+   *
+   * @throws DataException where too many lines are bad, or no sample is left
+   * @throws IOException where a file cannot be read
+   */
+  static TrainingData read(List<Path> files, Tokenizer tokenizer, TrainingOptions options)
+      throws IOException {
+    DataSet data = DataSet.read(files, options.mostBad());
+    SampleEncoder encoder =
+        new SampleEncoder(
+            tokenizer, options.length() + 1, options.tooLong(), options.learnPrompts());
+    List<Sample> samples = new ArrayList<>();
+    List<String> origins = new ArrayList<>();
+    List<String> bad = new ArrayList<>(data.bad());
+    int good = 0;
+    for (Example example : data.examples()) {
+      try {
+        Optional<Sample> sample = encoder.encode(example);
+        good++;
+        if (sample.isPresent()) {
+          samples.add(sample.get());
+          origins.add(example.origin());
+        }
+      } catch (DataException e) {
+        bad.add(e.getMessage());
+      }
+    }
+    DataSet.requireFewBad(good, bad, options.mostBad());
+    if (samples.isEmpty()) {
+      throw new DataException(
+          "%s: all %d samples are longer than %d tokens, with no answer before; make rows longer"
+              .formatted(files, good, options.length() + 1));
+    }
+    return new TrainingData(samples, origins, bad, encoder.truncated(), encoder.dropped());
+  }
+}
