@@ -49,13 +49,6 @@ __device__ __forceinline__ void ReadTile(AttentionShared& s, const T* cache, int
   }
 }
 
-__device__ __forceinline__ float WarpMaximum(float value) {
-  for (int lanes = 16; lanes > 0; lanes /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, lanes));
-  }
-  return value;
-}
-
 // Where every score is -inf, weights are 0 and not NaN.
 __device__ __forceinline__ float Base(float maximum) { return maximum == -INFINITY ? 0 : maximum; }
 
@@ -66,7 +59,7 @@ __device__ __forceinline__ void Softmax(AttentionShared& s, int head, int keys) 
   float* weight = s.weight + head * kChunk;
   const float low = lane < keys ? weight[lane] : -INFINITY;
   const float high = lane + 32 < keys ? weight[lane + 32] : -INFINITY;
-  const float maximum = WarpMaximum(fmaxf(low, high));
+  const float maximum = WarpMax(fmaxf(low, high));
   const float low_exp = expf(low - Base(maximum));
   const float high_exp = expf(high - Base(maximum));
   const float sum = WarpSum(low_exp + high_exp);

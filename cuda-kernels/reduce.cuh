@@ -25,8 +25,21 @@ __device__ __forceinline__ float WarpSum(float value) {
   return value;
 }
 
+__device__ __forceinline__ double WarpSum(double value) {
+  for (int lanes = 16; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kAllLanes, value, lanes);
+  return value;
+}
+
 __device__ __forceinline__ uint64_t WarpSum(uint64_t value) {
   for (int lanes = 16; lanes > 0; lanes /= 2) value += ShuffleXor(value, lanes);
+  return value;
+}
+
+// A NaN among the values is lost.
+__device__ __forceinline__ float WarpMax(float value) {
+  for (int lanes = 16; lanes > 0; lanes /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, lanes));
+  }
   return value;
 }
 
@@ -46,14 +59,14 @@ __device__ __forceinline__ T BlockSum(T value, T (&shared)[kThreads / 32]) {
   return WarpSum(lane < kWarps ? shared[lane] : T{});
 }
 
-template <int kThreads>
-__device__ __forceinline__ uint64_t BlockMax(uint64_t value, uint64_t (&shared)[kThreads / 32]) {
+template <int kThreads, typename T>
+__device__ __forceinline__ T BlockMax(T value, T (&shared)[kThreads / 32]) {
   constexpr int kWarps = kThreads / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   value = WarpMax(value);
   if (lane == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
-  return WarpMax(lane < kWarps ? shared[lane] : uint64_t{0});
+  return WarpMax(shared[lane % kWarps]);
 }
 
 // The sum of the threads before this one.

@@ -69,6 +69,7 @@ inline void __threadfence_block() { jangle::emulation::ThreadFenceBlock(); }
 JANGLE_SHUFFLE(int, uint32_t)
 JANGLE_SHUFFLE(unsigned, uint32_t)
 JANGLE_SHUFFLE(float, uint32_t)
+JANGLE_SHUFFLE(double, uint64_t)
 JANGLE_SHUFFLE(long long, uint64_t)
 JANGLE_SHUFFLE(unsigned long long, uint64_t)
 #undef JANGLE_SHUFFLE
