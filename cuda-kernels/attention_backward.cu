@@ -208,6 +208,7 @@ template <int kMostDim>
 int32_t Run(jg_stream* stream, const AttentionBackwardArgs& args) {
   using Tile = PackedTile<kMostDim>;
   constexpr size_t kShared = sizeof(BackwardShared<Tile>);
+  static_assert(kShared <= 99 * 1024);  // of a block on sm_86 and 120
   const auto blocks = static_cast<unsigned>((args.rows + Tile::kRows - 1) / Tile::kRows);
   const dim3 queries(blocks, static_cast<unsigned>(args.heads));
   const dim3 keys(blocks, static_cast<unsigned>(args.kv_heads));

@@ -146,6 +146,7 @@ __global__ void __launch_bounds__(PackedTile<kMostDim>::kThreads)
 template <int kMostDim>
 int32_t Run(jg_stream* stream, const AttentionForwardArgs& args) {
   using Tile = PackedTile<kMostDim>;
+  static_assert(sizeof(ForwardShared<Tile>) <= 99 * 1024);  // of a block on sm_86 and 120
   const dim3 grid(static_cast<unsigned>((args.rows + Tile::kRows - 1) / Tile::kRows),
                   static_cast<unsigned>(args.heads));
   JG_CUDA((LaunchShared<AttentionForwardKernel<kMostDim>, sizeof(ForwardShared<Tile>)>(

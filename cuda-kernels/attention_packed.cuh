@@ -46,7 +46,7 @@ __device__ __forceinline__ int64_t SampleStart(const int32_t* start, int64_t i) 
 // do not, it is some row of these.
 __device__ __forceinline__ int64_t SampleEnd(const int32_t* start, int64_t row, int64_t end) {
   const int64_t sample = SampleStart(start, row);
-  int64_t same = row;  // of the sample; `end` is not, or not to be looked at
+  int64_t same = row;  // is of the sample; `end` is not, as far as it matters
   while (end - same > 1) {
     const int64_t middle = same + (end - same) / 2;
     if (SampleStart(start, middle) == sample) {

@@ -105,7 +105,8 @@ public final class TrainingProducts {
   }
 
   /**
-   * Causal attention over packed samples: row i attends rows {@code start[i]} to i.
+   * Causal attention over packed samples: row i attends rows {@code start[i]} to i. The CPU takes
+   * heads of any size, a GPU refuses those of more than 256 elements.
    *
    * @param start int32 per row: the first row of its sample, ascending
    * @param lse [rows][heads], dense: what {@link #attentionBackward} needs
