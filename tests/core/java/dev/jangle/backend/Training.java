@@ -1,7 +1,5 @@
 package dev.jangle.backend;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -11,11 +9,6 @@ import java.util.function.ToDoubleFunction;
 /** What the tests of training have in common. */
 final class Training {
   private Training() {}
-
-  /** Skips where the backend under test has no kernels of training. */
-  static void requireKernels() {
-    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
-  }
 
   /** A buffer of these integers. */
   static DeviceBuffer ints(Device device, int... values) {

@@ -22,17 +22,6 @@ class TrainingArgumentTest {
     device.close();
   }
 
-  /** Where there are no kernels of training a call says so. */
-  @Test
-  void aBackendWithoutKernelsSaysSo() {
-    DeviceBuffer buffer = device.vector(new float[4]);
-    if (Machine.kind() == BackendKind.CPU) {
-      rows.zero(buffer, 0, 16);
-    } else {
-      Refusal.of(NATIVE, () -> rows.zero(buffer, 0, 16), "not built for CUDA yet");
-    }
-  }
-
   @Test
   void gemm() {
     Matrix a = device.output(3, 4);
@@ -46,7 +35,6 @@ class TrainingArgumentTest {
         () -> products.gemm(1, false, a, false, b.top(3), false, c, scratch),
         "inner size of b",
         "found 3, expected 4");
-    Training.requireKernels();
     Refusal.of(NATIVE, () -> products.gemm(1, false, a, false, b, false, c, null), "scratch");
     DeviceBuffer small = device.ones(products.gemmScratchBytes(3, 5, 4) - 1);
     Refusal.of(NATIVE, () -> products.gemm(1, false, a, false, b, false, c, small), "scratch");
@@ -98,9 +86,23 @@ class TrainingArgumentTest {
         SHAPE,
         () -> products.attentionBackward(ids, 4, 1, q, k, k, q, lse, q, q, dense, k, scratch),
         "dk: row distance");
-    Training.requireKernels();
     Refusal.of(NATIVE, () -> products.attentionForwardScratchBytes(3, 3, 2, 8), "3 heads on 2");
     Refusal.of(NATIVE, () -> products.attentionBackwardScratchBytes(3, 4, 2, 0), "of 0");
+  }
+
+  @Test
+  void headsThatAGpuDoesNotTake() {
+    Matrix x = device.output(1, 257);
+    Matrix out = device.output(1, 257);
+    Matrix lse = Matrix.of(device.ones(4), 1, 1);
+    if (Machine.kind() == BackendKind.CPU) {
+      products.attentionForward(ids, 257, 1, x, x, x, out, lse, scratch);
+      return;
+    }
+    Refusal.of(
+        NATIVE,
+        () -> products.attentionForward(ids, 257, 1, x, x, x, out, lse, scratch),
+        "head_dim 257");
   }
 
   @Test

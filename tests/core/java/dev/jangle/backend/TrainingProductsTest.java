@@ -3,7 +3,6 @@ package dev.jangle.backend;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.format.DType;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -14,11 +13,6 @@ class TrainingProductsTest {
   private static final int KV_HEADS = 2;
   private static final int HEAD_DIM = 3;
   private static final float SCALE = 0.6f;
-
-  @BeforeEach
-  void requireKernels() {
-    Training.requireKernels();
-  }
 
   @ParameterizedTest
   @MethodSource("dev.jangle.backend.Machine#all")
@@ -95,17 +89,18 @@ class TrainingProductsTest {
       Matrix out = device.output(rows, HEADS * HEAD_DIM);
       Matrix lse = Matrix.of(device.ones(4L * rows * HEADS), rows, HEADS);
       DeviceBuffer scratch =
-          device.ones(products.attentionForwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM));
+          device.ones(
+              Math.max(
+                  products.attentionForwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM),
+                  products.attentionBackwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM)));
       products.attentionForward(start, HEAD_DIM, SCALE, qs, ks, vs, out, lse, scratch);
       near(attention(Training.widen(q), Training.widen(k), Training.widen(v)), device.read(out));
 
       Matrix dq = device.output(rows, HEADS * HEAD_DIM);
       Matrix dk = device.output(rows, KV_HEADS * HEAD_DIM);
       Matrix dv = device.output(rows, KV_HEADS * HEAD_DIM);
-      DeviceBuffer more =
-          device.ones(products.attentionBackwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM));
       products.attentionBackward(
-          start, HEAD_DIM, SCALE, qs, ks, vs, out, lse, device.input(dout), dq, dk, dv, more);
+          start, HEAD_DIM, SCALE, qs, ks, vs, out, lse, device.input(dout), dq, dk, dv, scratch);
       double[][] x = Training.widen(q);
       double[][] y = Training.widen(k);
       double[][] z = Training.widen(v);

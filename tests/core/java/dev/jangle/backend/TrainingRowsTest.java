@@ -4,17 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The gradients by row, the loss and the optimizer, with rows that lie apart. */
 class TrainingRowsTest {
-  @BeforeEach
-  void requireKernels() {
-    Training.requireKernels();
-  }
-
   @ParameterizedTest
   @MethodSource("dev.jangle.backend.Machine#all")
   void embeddingAndItsGradient(Machine machine) {
