@@ -33,7 +33,8 @@ class MainTest {
     assertTrue(run("--version").out().startsWith("jangle "));
     Run help = run("--help");
     assertEquals(0, help.code());
-    for (String command : new String[] {"demo", "generate", "chat", "pull", "info", "bench"}) {
+    for (String command :
+        new String[] {"demo", "generate", "chat", "pull", "info", "bench", "train"}) {
       assertTrue(help.out().contains(command), command);
       Run its = run(command, "--help");
       assertEquals(0, its.code(), its.err());

@@ -283,4 +283,17 @@ class TrainerTest {
         IllegalArgumentException.class,
         () -> tiny.open(out, options.withLength(TinyFolder.CONTEXT + 1)));
   }
+
+  @Test
+  void anotherModelsTokenizerIsRefused() throws IOException {
+    Path file = tiny.model.resolve("tokenizer.json");
+    Files.writeString(
+        file,
+        Files.readString(file)
+            .replace("{\"id\": 2, \"content\"", "{\"id\": 300, \"content\"")
+            .replace("\"<|im_end|>\": 2", "\"<|im_end|>\": 300"));
+    DataException e = assertThrows(DataException.class, () -> tiny.open(out, TinyRun.options()));
+    assertTrue(e.getMessage().contains("token 300, the model knows 288"), e.getMessage());
+    assertTrue(e.getMessage().contains("data.jsonl:1: "), e.getMessage());
+  }
 }

@@ -223,7 +223,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
     if (chart != null) {
       Path folder = chart.toAbsolutePath().getParent();
       require(
-          KernelChart.canWrite(chart),
+          ChartFile.canWrite(chart),
           "--chart %s: expected a name that ends in .svg or .png".formatted(chart));
       require(
           folder != null && Files.isWritable(folder) && !Files.isDirectory(chart),

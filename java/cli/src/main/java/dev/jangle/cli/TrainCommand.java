@@ -6,6 +6,7 @@ import dev.jangle.cli.term.Amounts;
 import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
+import dev.jangle.cli.train.TrainingChart;
 import dev.jangle.train.LoraOptions;
 import dev.jangle.train.NoiseStrategy;
 import dev.jangle.train.SampleEncoder;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -55,17 +57,18 @@ final class TrainCommand implements Callable<Integer> {
     NONE
   }
 
+  private static final int DEFAULT_RANK = 16;
+  private static final long PLOT_NANOS = TimeUnit.MINUTES.toNanos(1);
+
   @Option(
       names = {"-m", "--model"},
       paramLabel = "MODEL",
-      required = true,
       description = "A .gguf file, a Hugging Face folder, or the name of a pulled model.")
   private String model;
 
   @Option(
       names = "--data",
       paramLabel = "FILE",
-      required = true,
       arity = "1..*",
       description = "Conversations to learn: files of JSON lines.")
   private List<Path> data;
@@ -73,16 +76,24 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      required = true,
-      description = "Folder for checkpoints and log.jsonl.")
+      description = "Folder for checkpoints, log.jsonl and a plot of it, run.svg.")
   private Path out;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description =
+          "A JSON object with any of these options, without their dashes: {\"rate\": 1e-4,"
+              + " \"data\": [\"a.jsonl\"]}. Options on the command line win.")
+  private Path config;
 
   @Option(
       names = "--noise",
       paramLabel = "NOISE",
       description =
           "ahead (one segment for each sample), segments (many), progressive (that grow), own (the"
-              + " model's own drafts) or none, the control (default: segments).")
+              + " model's own drafts) or none, the control, for which the next two mean nothing"
+              + " (default: segments).")
   private Noise noise = Noise.SEGMENTS;
 
   @Option(
@@ -102,7 +113,7 @@ final class TrainCommand implements Callable<Integer> {
       names = "--rank",
       paramLabel = "N",
       description = "Rank of the adapters that are trained (default: 16).")
-  private int rank = 16;
+  private Integer rank;
 
   @Option(
       names = "--alpha",
@@ -211,6 +222,8 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   private final Terminal terminal;
+  private long plotted = System.nanoTime();
+  private boolean plotFailed;
 
   TrainCommand(Terminal terminal) {
     this.terminal = terminal;
@@ -218,6 +231,12 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (config != null) {
+      TrainConfig.apply(config, spec);
+    }
+    requireGiven(model, "--model");
+    requireGiven(data, "--data");
+    requireGiven(out, "--out");
     TrainingOptions options = options();
     Path path = new ModelStore(terminal).resolve(model);
     terminal.note("reading the data and loading " + model);
@@ -226,8 +245,9 @@ final class TrainCommand implements Callable<Integer> {
       describe(trainer);
       boolean finished;
       try (Progress progress = new Progress(terminal, "training", Progress.Unit.ITEMS)) {
-        finished = trainer.run(event -> show(event, progress));
+        finished = trainer.run(event -> show(event, trainer, progress));
       }
+      plot(trainer);
       if (!finished) {
         terminal.note(
             "stopped after step %d of %d; the same command goes on from there"
@@ -237,6 +257,13 @@ final class TrainCommand implements Callable<Integer> {
       terminal.note("done: " + out);
     }
     return ErrorReport.OK;
+  }
+
+  private void requireGiven(Object value, String option) {
+    if (value == null) {
+      throw new ParameterException(
+          spec.commandLine(), option + " is missing; give it here or in a --config FILE");
+    }
   }
 
   private void describe(Trainer trainer) {
@@ -256,26 +283,46 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private static void show(TrainingEvent event, Progress progress) {
-    if (event instanceof TrainingEvent.Step step) {
-      progress.update(
-          step.step(),
-          step.steps(),
-          "loss %s, %s tokens/s, %s left"
-              .formatted(
-                  Amounts.decimal(step.loss(), 3),
-                  Amounts.decimal(step.tokensPerSecond(), 0),
-                  Amounts.duration(step.secondsLeft())));
+  private void show(TrainingEvent event, Trainer trainer, Progress progress) {
+    switch (event) {
+      case TrainingEvent.Step step ->
+          progress.update(
+              step.step(),
+              step.steps(),
+              "loss %s, %s tokens/s, %s left"
+                  .formatted(
+                      Amounts.decimal(step.loss(), 3),
+                      Amounts.decimal(step.tokensPerSecond(), 0),
+                      Amounts.duration(step.secondsLeft())));
+      case TrainingEvent.Saved saved -> {
+        if (saved.step() > 0 && System.nanoTime() - plotted > PLOT_NANOS) {
+          plot(trainer);
+        }
+      }
+    }
+  }
+
+  /** A run does not end because no font is installed: that is said once. */
+  private void plot(Trainer trainer) {
+    if (trainer.stepsDone() == 0 || plotFailed) {
+      return;
+    }
+    try {
+      TrainingChart.write(trainer.log(), out.resolve("run.svg"));
+      plotted = System.nanoTime();
+    } catch (IOException e) {
+      plotFailed = true;
+      terminal.note("no plot: " + e.getMessage());
     }
   }
 
   private TrainingOptions options() {
+    if (full && (rank != null || alpha != null)) {
+      throw new ParameterException(
+          spec.commandLine(), "--full trains no adapters; leave out --rank and --alpha");
+    }
     try {
-      TrainingOptions options =
-          full
-              ? TrainingOptions.full()
-              : TrainingOptions.defaults()
-                  .withLora(new LoraOptions(rank, alpha == null ? 2 * rank : alpha));
+      TrainingOptions options = full ? TrainingOptions.full() : adapters();
       return (rate == null ? options : options.withRate(rate))
           .withNoise(strategy())
           .withWarmUp(warmUp)
@@ -297,6 +344,12 @@ final class TrainCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
+  }
+
+  private TrainingOptions adapters() {
+    int given = rank == null ? DEFAULT_RANK : rank;
+    return TrainingOptions.defaults()
+        .withLora(new LoraOptions(given, alpha == null ? 2.0 * given : alpha));
   }
 
   private NoiseStrategy strategy() {

@@ -11,7 +11,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -62,6 +64,7 @@ public final class Trainer implements AutoCloseable {
       try (Tokenizer tokenizer = Tokenizer.open(checkpoint.tokenizer())) {
         data = TrainingData.read(files, tokenizer, options);
       }
+      data.requireVocabulary(config.vocabSize());
       batches = new Batches(data.samples(), options.noise(), options.seed(), options.length());
       schedule = schedule(options, batches);
       identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps());
@@ -98,7 +101,7 @@ public final class Trainer implements AutoCloseable {
    * @param data files of JSON lines; see {@link DataSet}
    * @param out folder of the run; made where it does not exist
    * @throws IOException where a file is missing or cannot be read
-   * @throws DataException where the data cannot be used
+   * @throws DataException where the data cannot be used, or not with this model's tokenizer
    * @throws TrainingException where the folder holds another run, naming what differs, or is in use
    * @throws dev.jangle.format.FormatException where the model or a checkpoint is damaged
    * @throws dev.jangle.backend.BackendException where the backend cannot be used
@@ -314,13 +317,21 @@ public final class Trainer implements AutoCloseable {
   /** Names the samples of a step that failed. */
   private TrainingException blamed(TrainingException failure, Batches.Place place) {
     batches.seek(place);
-    List<String> origins = new ArrayList<>();
+    Map<String, List<String>> lines = new LinkedHashMap<>(); // of each file
     for (int i = 0; i < options.rows(); i++) {
-      batches.skip().forEach(sample -> origins.add(data.origins().get(sample)));
+      for (int sample : batches.skip()) {
+        String origin = data.origins().get(sample);
+        int colon = origin.lastIndexOf(':');
+        lines
+            .computeIfAbsent(origin.substring(0, colon), file -> new ArrayList<>())
+            .add(origin.substring(colon + 1));
+      }
     }
+    List<String> samples = new ArrayList<>();
+    lines.forEach((file, numbers) -> samples.add(file + ":" + String.join(",", numbers)));
     return new TrainingException(
         "%s. Samples of the step: %s. The last checkpoint is kept"
-            .formatted(failure.getMessage(), String.join(", ", origins)));
+            .formatted(failure.getMessage(), String.join("; ", samples)));
   }
 
   /** Gives back memory and the folder. Idempotent. */

@@ -61,4 +61,22 @@ record TrainingData(
     }
     return new TrainingData(samples, origins, bad, encoder.truncated(), encoder.dropped());
   }
+
+  /**
+   * Checks the tokens against the model.
+   *
+   * @throws DataException where the model does not know one, naming the sample
+   */
+  void requireVocabulary(int size) {
+    for (int i = 0; i < samples.size(); i++) {
+      Sample sample = samples.get(i);
+      for (int j = 0; j < sample.length(); j++) {
+        if (sample.token(j) >= size) {
+          throw new DataException(
+              "%s: has token %d, the model knows %d; its tokenizer is another model's"
+                  .formatted(origins.get(i), sample.token(j), size));
+        }
+      }
+    }
+  }
 }

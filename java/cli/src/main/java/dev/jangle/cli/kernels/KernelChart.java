@@ -1,14 +1,12 @@
 package dev.jangle.cli.kernels;
 
+import dev.jangle.cli.ChartFile;
 import java.awt.Color;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -29,30 +27,13 @@ public final class KernelChart {
 
   private KernelChart() {}
 
-  /** Whether a file's name says which kind of picture it is: .svg or .png. */
-  public static boolean canWrite(Path file) {
-    String name = file.toString().toLowerCase(Locale.ROOT);
-    return name.endsWith(".svg") || name.endsWith(".png");
-  }
-
   /**
-   * Draws and writes it, without a screen.
+   * Draws and writes it; see {@link ChartFile}.
    *
    * @throws IOException where the file cannot be written, or no font is installed
    */
   public static void write(KernelReport report, Path file) throws IOException {
-    System.setProperty("java.awt.headless", "true");
-    boolean svg = file.toString().toLowerCase(Locale.ROOT).endsWith(".svg");
-    Path part = file.resolveSibling(file.getFileName() + ".part");
-    try (var out = Files.newOutputStream(part)) {
-      ChartEncoder.saveChart(chart(report), out, svg ? "svg" : "png");
-      Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
-    } catch (InternalError | LinkageError | RuntimeException e) {
-      throw new IOException(
-          file + ": the chart cannot be drawn; it needs libfontconfig and a font: " + e, e);
-    } finally {
-      Files.deleteIfExists(part);
-    }
+    ChartFile.write(file, (out, format) -> ChartEncoder.saveChart(chart(report), out, format));
   }
 
   private static CategoryChart chart(KernelReport report) {
