@@ -6,13 +6,24 @@
 
 namespace jangle {
 
+// How the next token of a sequence is drawn; see jg_batch_sampling.
+struct Sampling {
+  float temperature = 0;  // 0: not set
+  int32_t top_k = 0;
+  float top_p = 1;
+  float min_p = 0;
+  uint32_t seed_low = 0;
+  uint32_t seed_high = 0;
+};
+
 // Where the rows of one forward pass stand, in memory that the kernels read. Derived once per step
 // by batch_rows.cpp.
 struct BatchView {
-  int32_t rows = 0;
+  int32_t rows = 0;  // with those of padding
   int32_t max_pages = 0;
   const int32_t* token = nullptr;     // [rows]
   const int32_t* sequence = nullptr;  // [rows]
+  const int32_t* parent = nullptr;    // [rows]
   const int32_t* position = nullptr;  // [rows]
   const int32_t* slot = nullptr;      // [rows]
   // Keys at positions [0, linear) lie in the slot of the same number; the key at position
@@ -21,6 +32,9 @@ struct BatchView {
   const int32_t* tail_begin = nullptr;  // [rows]
   const int32_t* tail_slots = nullptr;
   const int32_t* pages = nullptr;  // [sequences][max_pages]
+  // Rows from *live on are padding: each repeats row 0, and writes nothing to a cache.
+  const int32_t* live = nullptr;
+  const Sampling* sampling = nullptr;  // [sequences]
 };
 
 struct PackArgs {
@@ -107,6 +121,16 @@ struct KvGatherArgs {
   void* kv_pages;
 };
 
+struct AcceptArgs {
+  const BatchView* batch;
+  int32_t sequences;
+  const int32_t* ids;  // of row i: ids[i * ldids]
+  int64_t ldids;
+  int32_t dtype;
+  int64_t kv_heads, head_dim, layers, layer_bytes;
+  void* kv_pages;
+};
+
 struct SwigluArgs {
   int64_t rows, n;
   const float* gate;
@@ -144,10 +168,6 @@ struct SampleArgs {
   int64_t first_row, rows, n;
   const float* logits;
   int64_t ldlogits;
-  float temperature;
-  int32_t top_k;
-  float top_p, min_p;
-  uint64_t seed;
   int32_t* ids;
   void* scratch;  // SampleScratchBytes
 };

@@ -67,6 +67,29 @@ int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, int64_t
   });
 }
 
+int32_t jg_accept(jg_stream* stream, jg_batch* batch, const int32_t* ids, int64_t ldids,
+                  int32_t dtype, int64_t kv_heads, int64_t head_dim, int64_t layers,
+                  int64_t layer_bytes, void* kv_pages) {
+  return Guard([&] {
+    JG_CHECK(CheckBatch("jg_accept", stream, batch));
+    JG_REQUIRE(ids != nullptr && kv_pages != nullptr, "jg_accept: null argument");
+    JG_REQUIRE(IsCache(dtype), "jg_accept: no cache format %d; expected F32 or F16", dtype);
+    JG_REQUIRE(ldids > 0 && kv_heads > 0 && head_dim > 0 && layers > 0,
+               "jg_accept: ids %lld apart, %lld heads of %lld, %lld layers",
+               static_cast<long long>(ldids), static_cast<long long>(kv_heads),
+               static_cast<long long>(head_dim), static_cast<long long>(layers));
+    const jangle::BatchRows& rows = batch->rows;
+    for (int32_t i = JG_MAX_TREE; i < *rows.live; i++) {
+      JG_REQUIRE(rows.sequence[i] != rows.sequence[i - JG_MAX_TREE],
+                 "jg_accept: sequence %d has more than %d rows", rows.sequence[i], JG_MAX_TREE);
+    }
+    const jangle::AcceptArgs args{
+        &batch->view, rows.sequence_count, ids,     ldids, dtype, kv_heads, head_dim,
+        layers,       layer_bytes,         kv_pages};
+    return jangle::RunAccept(stream, args);
+  });
+}
+
 int32_t jg_attention_scratch_bytes(jg_context* context, int64_t heads, int64_t head_dim,
                                    int64_t rows, int64_t max_pages, int64_t* scratch_bytes) {
   JG_REQUIRE(context != nullptr && scratch_bytes != nullptr,

@@ -20,6 +20,7 @@ int32_t RunRmsnorm(jg_stream* stream, const RmsnormArgs& args);
 int32_t RunRope(jg_stream* stream, const RopeArgs& args);
 int32_t RunKvAppend(jg_stream* stream, const KvAppendArgs& args);
 int32_t RunKvGather(jg_stream* stream, const KvGatherArgs& args);
+int32_t RunAccept(jg_stream* stream, const AcceptArgs& args);
 int32_t RunAttention(jg_stream* stream, const AttentionArgs& args);
 int32_t RunSwiglu(jg_stream* stream, const SwigluArgs& args);
 int32_t RunResidual(jg_stream* stream, const ResidualArgs& args);

@@ -28,7 +28,7 @@ final class DecodeRun implements AutoCloseable {
   private final Transformer transformer;
   private final Workspace work;
   private final KvCache cache;
-  private final Chooser chooser;
+  private final StepRunner runner;
   private final int contextLength;
 
   /**
@@ -51,7 +51,7 @@ final class DecodeRun implements AutoCloseable {
     int pages = (positions + KvLayer.PAGE - 1) / KvLayer.PAGE;
     cache =
         new KvCache(new KvPool(backend, transformer.config(), cacheFormat, pages), work.kernels());
-    chooser = new Chooser(backend, work, transformer.config().vocabSize());
+    runner = new StepRunner(transformer, backend, work, cache);
   }
 
   /** The tiny model of this name, which PyTorch wrote. */
@@ -103,10 +103,7 @@ final class DecodeRun implements AutoCloseable {
     RecordingPlanner[] recording = new RecordingPlanner[1];
     Decoder decoder =
         new Decoder(
-            transformer,
-            work,
-            cache,
-            chooser,
+            runner,
             options,
             history -> recording[0] = new RecordingPlanner(planners.apply(history)),
             endTokens,
@@ -172,7 +169,7 @@ final class DecodeRun implements AutoCloseable {
 
   @Override
   public void close() {
-    chooser.close();
+    runner.close();
     cache.close();
     work.close();
     transformer.close();
