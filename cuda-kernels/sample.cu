@@ -123,10 +123,11 @@ __global__ void __launch_bounds__(kThreads) WeighKernel(SampleParameters p, Scra
 
 // The threshold of the fewest tokens with rank >= least, which `sums` has the weights of, that
 // weigh top_p of them all.
+template <int kBlockThreads>
 __device__ __forceinline__ uint64_t SelectTopp(const float* row, int64_t n, const Weights& weights,
                                                const WeightSums& sums, float top_p, Tokens tokens,
                                                uint64_t least, uint64_t most,
-                                               SelectShared& shared) {
+                                               SelectShared<kBlockThreads>& shared) {
   const double share = static_cast<double>(top_p) * static_cast<double>(sums.total);
   auto target = static_cast<uint64_t>(share);
   if (static_cast<double>(target) < share) target++;
@@ -142,21 +143,22 @@ __device__ __forceinline__ uint64_t SelectTopp(const float* row, int64_t n, cons
   return SelectThreshold(tokens, weights, least, most, target, shared);
 }
 
-__global__ void __launch_bounds__(kSelectThreads, 1)
+template <int kBlockThreads>
+__global__ void __launch_bounds__(kBlockThreads, 1)
     KeepKernel(SampleParameters p, Scratch scratch) {
-  auto& shared = SharedMemory<SelectShared>();
+  auto& shared = SharedMemory<SelectShared<kBlockThreads>>();
   const int64_t row = blockIdx.x;
   const RowSampling sampling(p, row);
   if (!sampling.Filtered()) return;
   const float* logits = p.logits + row * p.ldlogits;
-  const uint64_t largest = BestPiece<kSelectThreads>(scratch.largest + row * scratch.pieces,
-                                                     scratch.pieces, shared.warps);
+  const uint64_t largest = BestPiece<kBlockThreads>(scratch.largest + row * scratch.pieces,
+                                                    scratch.pieces, shared.warps);
   uint64_t threshold = 0;
   if (HasSoftmax(largest)) {
     Tokens tokens = {nullptr, logits, p.n};
     if (sampling.top_k > 0) {
       const TopkSelection selection =
-          SelectTopk(logits, p.n, sampling.top_k, ThreadLargest<kSelectThreads>(logits, 0, p.n),
+          SelectTopk(logits, p.n, sampling.top_k, ThreadLargest<kBlockThreads>(logits, 0, p.n),
                      largest, shared);
       threshold = selection.threshold;
       tokens = selection.tokens;
@@ -165,16 +167,16 @@ __global__ void __launch_bounds__(kSelectThreads, 1)
       const Weights weights(RankLogit(largest), sampling.temperature, p.n);
       WeightSums sums = {0, {0, 0, 0}};
       if (sampling.top_k > 0) {
-        sums = ThreadWeights<kSelectThreads>(tokens, 0, tokens.count, weights, threshold);
+        sums = ThreadWeights<kBlockThreads>(tokens, 0, tokens.count, weights, threshold);
       } else {
-        for (int i = static_cast<int>(threadIdx.x); i < scratch.pieces; i += kSelectThreads) {
+        for (int i = static_cast<int>(threadIdx.x); i < scratch.pieces; i += kBlockThreads) {
           const WeightSums& piece = scratch.sums[row * scratch.pieces + i];
           sums.total += piece.total;
           JG_UNROLL
           for (int j = 0; j < WeightSums::kLevels; j++) sums.near[j] += piece.near[j];
         }
       }
-      sums = BlockWeights<kSelectThreads>(sums, shared.warps);
+      sums = BlockWeights<kBlockThreads>(sums, shared.warps);
       threshold = SelectTopp(logits, p.n, weights, sums, sampling.top_p, tokens, threshold, largest,
                              shared);
     }
@@ -273,7 +275,13 @@ int32_t RunSample(jg_stream* stream, const SampleArgs& args) {
   const cudaStream_t on = stream->stream;
   JG_CUDA(Launch(LargestKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
   JG_CUDA(Launch(WeighKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
-  JG_CUDA(Launch(KeepKernel, rows, dim3(kSelectThreads), sizeof(SelectShared), on, p, scratch));
+  const int32_t kept = WithSelectThreads(args.n, [&](auto threads) -> int32_t {
+    constexpr int kBlockThreads = decltype(threads)::value;
+    JG_CUDA(Launch(KeepKernel<kBlockThreads>, rows, dim3(kBlockThreads),
+                   sizeof(SelectShared<kBlockThreads>), on, p, scratch));
+    return JG_OK;
+  });
+  if (kept != JG_OK) return kept;
   JG_CUDA(Launch(DrawKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
   JG_CUDA(Launch(ChooseKernel, rows, dim3(kThreads), kShared, on, p, scratch));
   return JG_OK;

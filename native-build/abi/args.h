@@ -87,6 +87,19 @@ struct RopeArgs {
   int64_t ldx;
 };
 
+// The product of normalised rows: product.x is what is to be normalised.
+struct RmsnormMatmulArgs {
+  MatmulArgs product;
+  const float* weight;
+  float eps;
+};
+
+// The product of gated rows: product.x is the gate, and up has the same leading dimension.
+struct SwigluMatmulArgs {
+  MatmulArgs product;
+  const float* up;
+};
+
 struct KvAppendArgs {
   const BatchView* batch;
   int32_t dtype;
@@ -96,6 +109,12 @@ struct KvAppendArgs {
   const float* v;
   int64_t ldv;
   void* kv_pages;
+};
+
+// The keys of `append` are those of `keys`, which need not be turned in place.
+struct RopeAppendArgs {
+  RopeArgs queries, keys;
+  KvAppendArgs append;
 };
 
 struct AttentionArgs {

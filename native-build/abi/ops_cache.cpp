@@ -2,6 +2,7 @@
 #include "checks.h"
 
 using jangle::CheckBatch;
+using jangle::CheckPositions;
 using jangle::Guard;
 using jangle::IsCache;
 
@@ -15,11 +16,7 @@ int32_t jg_rope(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t head_
     JG_REQUIRE(heads > 0 && head_dim > 0 && head_dim % 2 == 0 && ldx >= heads * head_dim,
                "jg_rope: %lld heads of %lld in rows of %lld", static_cast<long long>(heads),
                static_cast<long long>(head_dim), static_cast<long long>(ldx));
-    for (int32_t i = 0; i < batch->view.rows; i++) {
-      JG_REQUIRE(batch->rows.position[i] < table_positions,
-                 "jg_rope: row %d: position %d; the table has %lld", i, batch->rows.position[i],
-                 static_cast<long long>(table_positions));
-    }
+    JG_CHECK(CheckPositions("jg_rope", batch, table_positions));
     const jangle::RopeArgs args{&batch->view, heads, head_dim, table, x, ldx};
     return jangle::RunRope(stream, args);
   });

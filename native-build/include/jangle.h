@@ -282,6 +282,31 @@ JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, 
                          int64_t n, const float* logits, int64_t ldlogits, int32_t* ids,
                          void* scratch, int64_t scratch_bytes);
 
+/* ---- fused operations ----------------------------------------------------------------------- */
+
+/* Each gives the bits of the calls that it stands for, in less time. */
+
+/* Scratch that either of the next two needs for up to `rows` rows. */
+JG_API int32_t jg_fused_matmul_scratch_bytes(jg_context* context, int32_t dtype, int64_t n,
+                                             int64_t k, int64_t rows, int64_t* scratch_bytes);
+/* jg_rmsnorm of x, one group of k, by `norm` and eps, then jg_matmul of the result. */
+JG_API int32_t jg_rmsnorm_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k,
+                                 const void* packed, int64_t rows, const float* x, int64_t ldx,
+                                 const float* norm, float eps, float* y, int64_t ldy,
+                                 const float* bias, int32_t accumulate, void* scratch,
+                                 int64_t scratch_bytes);
+/* jg_swiglu of gate and up, then jg_matmul of the result. */
+JG_API int32_t jg_swiglu_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k,
+                                const void* packed, int64_t rows, const float* gate,
+                                const float* up, int64_t ldx, float* y, int64_t ldy,
+                                const float* bias, int32_t accumulate, void* scratch,
+                                int64_t scratch_bytes);
+/* jg_rope of q and k, then jg_kv_append of k and v. What is left in k means nothing. */
+JG_API int32_t jg_rope_append(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t kv_heads,
+                              int64_t head_dim, const float* table, int64_t table_positions,
+                              float* q, int64_t ldq, float* k, int64_t ldk, const float* v,
+                              int64_t ldv, int32_t dtype, void* kv_pages);
+
 /* ---- training ------------------------------------------------------------------------------- */
 
 /*

@@ -261,6 +261,66 @@ class ArgumentTest {
   }
 
   @Test
+  void fused() {
+    FusedKernels fused = kernels.fused();
+    PackedWeight weight = weight(DType.F16, 12, 16);
+    Matrix x = device.output(2, 16);
+    Matrix y = device.output(2, 12);
+    DeviceBuffer norm = device.ones(64);
+    DeviceBuffer few = device.ones(60);
+    DeviceBuffer scratch = device.ones(fused.matmulScratchBytes(weight, 2));
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, y, norm, 1, y, null, false, scratch),
+        "rmsnormMatmul: inputs");
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, x, null, false, scratch),
+        "rmsnormMatmul: outputs");
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, y.top(1), null, false, scratch),
+        "rmsnormMatmul: rows");
+    Refusal.of(
+        BOUNDS, () -> fused.rmsnormMatmul(weight, x, few, 1, y, null, false, scratch), "64", "60");
+    Refusal.of(
+        BOUNDS,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, y, device.ones(44), false, scratch),
+        "48",
+        "44");
+    Refusal.of(
+        NATIVE, () -> fused.rmsnormMatmul(weight, x, norm, 1, y, null, false, null), "scratch");
+    Refusal.of(
+        SHAPE,
+        () -> fused.swigluMatmul(weight, x, x.top(1), y, null, false, scratch),
+        "swigluMatmul: up: rows");
+    Matrix dense = Matrix.of(device.vector(new float[32]), 2, 16);
+    Refusal.of(
+        SHAPE,
+        () -> fused.swigluMatmul(weight, x, dense, y, null, false, scratch),
+        "swigluMatmul: row distance");
+    Refusal.of(NATIVE, () -> fused.swigluMatmul(weight, x, x, y, null, false, null), "scratch");
+    KvLayer layer = device.layer(DType.F32, 4, 1, 8);
+    Matrix table = Matrix.of(device.vector(new float[80 * 8]), 80, 8);
+    Matrix q = x;
+    Matrix k = x.columns(0, 8);
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, q, k, layer), "ropeAppend: keys");
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, k, q, layer), "ropeAppend: values");
+    Refusal.of(
+        SHAPE,
+        () -> fused.ropeAppend(batch, table, q.columns(0, 12), k, k, layer),
+        "ropeAppend: columns of whole heads");
+    Refusal.of(
+        SHAPE,
+        () -> fused.ropeAppend(batch, table.columns(0, 6), q, k, k, layer),
+        "ropeAppend: table");
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q.top(1), k, k, layer), "rows");
+    Refusal.of(NATIVE, () -> fused.ropeAppend(batch, table.top(71), q, k, k, layer), "position 71");
+    KvLayer small = device.layer(DType.F32, 3, 1, 8);
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, k, k, small), "page 3", "3 pages");
+  }
+
+  @Test
   void swigluAndResidual() {
     Matrix x = device.output(3, 12);
     Matrix dense = Matrix.of(device.vector(new float[36]), 3, 12);

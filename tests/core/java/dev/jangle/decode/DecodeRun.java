@@ -94,6 +94,15 @@ final class DecodeRun implements AutoCloseable {
     }
   }
 
+  /** A generation that has not begun. */
+  Decoder decoder(
+      int[] prompt,
+      GenerationOptions options,
+      Set<Integer> endTokens,
+      Function<TokenHistory, TreePlanner> planners) {
+    return new Decoder(runner, options, planners, endTokens, prompt, contextLength);
+  }
+
   /** Answers a prompt of which the cache holds the beginning already. */
   Trace generate(
       int[] prompt,
@@ -102,13 +111,11 @@ final class DecodeRun implements AutoCloseable {
       Function<TokenHistory, TreePlanner> planners) {
     RecordingPlanner[] recording = new RecordingPlanner[1];
     Decoder decoder =
-        new Decoder(
-            runner,
-            options,
-            history -> recording[0] = new RecordingPlanner(planners.apply(history)),
-            endTokens,
+        decoder(
             prompt,
-            contextLength);
+            options,
+            endTokens,
+            history -> recording[0] = new RecordingPlanner(planners.apply(history)));
     List<Integer> tokens = new ArrayList<>();
     List<float[]> logits = new ArrayList<>();
     decoder.prefill(() -> false);

@@ -24,6 +24,7 @@ public final class Kernels implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment stream;
   private final MemorySegment longOut;
+  private final FusedKernels fused;
   private List<Runnable> recording; // what a launch of the calls so far must check, or null
   private boolean closed;
 
@@ -34,6 +35,7 @@ public final class Kernels implements AutoCloseable {
     bindings.check(bindings.streams.streamCreate(backend.context(), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
+    fused = new FusedKernels(backend, this);
   }
 
   /** On a stream of another library. */
@@ -45,6 +47,7 @@ public final class Kernels implements AutoCloseable {
         bindings.streams.streamWrap(backend.context(), MemorySegment.ofAddress(handle), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
+    fused = new FusedKernels(backend, this);
   }
 
   /**
@@ -52,6 +55,11 @@ public final class Kernels implements AutoCloseable {
    */
   public Batch newBatch(int maxRows, int maxPages) {
     return new Batch(backend, this, maxRows, maxPages);
+  }
+
+  /** The fused operations, on this stream. */
+  public FusedKernels fused() {
+    return fused;
   }
 
   /** The products of training, on this stream. */
