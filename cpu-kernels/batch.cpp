@@ -22,12 +22,13 @@ int32_t jg_batch_destroy(jg_batch* batch) {
   return JG_OK;
 }
 
-int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
-                     const int32_t* sequences, const int32_t* parents, int32_t sequence_count,
-                     const int32_t* committed, const int32_t* pages) {
+int32_t jg_batch_set_padded(jg_stream* stream, jg_batch* batch, int32_t rows, int32_t padded_rows,
+                            const int32_t* tokens, const int32_t* sequences, const int32_t* parents,
+                            int32_t sequence_count, const int32_t* committed,
+                            const int32_t* pages) {
   JG_REQUIRE(stream != nullptr && batch != nullptr, "jg_batch_set: null stream or batch");
-  if (int32_t status =
-          batch->rows.Set(rows, tokens, sequences, parents, sequence_count, committed, pages)) {
+  if (int32_t status = batch->rows.Set(rows, padded_rows, tokens, sequences, parents,
+                                       sequence_count, committed, pages)) {
     return status;
   }
   batch->view = batch->rows.View(batch->block.data());

@@ -42,7 +42,8 @@ void AppendRow(const KvAppendArgs& args, int64_t row) {
 }  // namespace
 
 void KvAppend(const KvAppendArgs& args, int64_t begin, int64_t end) {
-  for (int64_t row = begin; row < end; row++) {
+  const int64_t live = *args.batch->live;
+  for (int64_t row = begin; row < end && row < live; row++) {
     if (args.dtype == JG_F16) {
       AppendRow<uint16_t>(args, row);
     } else {

@@ -1,9 +1,6 @@
 // The operations on the CPU: each cuts its work into ranges of items, which the pool's threads run.
 #include "run.h"
 
-#include <cstring>
-
-#include "error.h"
 #include "submit.h"
 
 namespace jangle {
@@ -75,35 +72,6 @@ int32_t RunTopk(jg_stream* stream, const TopkArgs& args) {
 
 int32_t RunSample(jg_stream* stream, const SampleArgs& args) {
   return Submit(stream, args, args.rows, MinItems(args.n), &Kernels::sample);
-}
-
-int32_t RunKvGather(jg_stream* stream, const KvGatherArgs& args) {
-  // The slots are the caller's and may be gone when a recording is launched.
-  JG_REQUIRE(stream->recording == nullptr, "jg_kv_gather cannot be recorded on the CPU");
-  const int64_t head_bytes = args.head_dim * (args.dtype == JG_F32 ? 4 : 2);
-  const int64_t block_bytes = args.kv_heads * JG_PAGE * head_bytes;  // K, or V, of one page
-  const auto at = [&](char* layer, int32_t slot) {
-    return layer + 2 * block_bytes * args.page_table[slot / JG_PAGE] +
-           head_bytes * (slot % JG_PAGE);
-  };
-  const auto copy_layers = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      char* layer = static_cast<char*>(args.kv_pages) + i * args.layer_bytes;
-      // Ascending, and no target lies past its source: nothing is overwritten before it is read.
-      for (int64_t j = 0; j < args.count; j++) {
-        if (args.from[j] == args.to[j]) continue;
-        const char* source = at(layer, args.from[j]);
-        char* target = at(layer, args.to[j]);
-        for (int64_t head = 0; head < 2 * args.kv_heads; head++) {
-          std::memcpy(target + head * JG_PAGE * head_bytes, source + head * JG_PAGE * head_bytes,
-                      static_cast<size_t>(head_bytes));
-        }
-      }
-    }
-  };
-  stream->context->pool.Run(args.layers, MinItems(2 * args.count * args.kv_heads * args.head_dim),
-                            copy_layers);
-  return JG_OK;
 }
 
 }  // namespace jangle

@@ -250,15 +250,18 @@ int32_t Draw(const Row& row, const Prefix& prefix, float min_p, uint32_t positio
 }
 
 int32_t SampleRow(const SampleArgs& args, int64_t row) {
+  const BatchView& batch = *args.batch;
+  const Sampling& sampling = batch.sampling[batch.sequence[args.first_row + row]];
   const float* logits = args.logits + row * args.ldlogits;
   const int32_t largest = ArgmaxRow(logits, args.n);
   if (largest < 0 || __builtin_isinf(logits[largest])) return largest;
-  const Row x = {logits, args.n, logits[largest], args.temperature};
+  const Row x = {logits, args.n, logits[largest], sampling.temperature};
   Prefix prefix;
-  if (args.top_k > 0 && args.top_k < args.n) prefix = TopK(x, args.top_k);
-  if (args.top_p < 1) prefix = FirstOf<false>(x, prefix, args.top_p);
-  const uint32_t position = static_cast<uint32_t>(args.batch->position[args.first_row + row]) + 1;
-  return Draw(x, prefix, args.min_p, position, args.seed);
+  if (sampling.top_k > 0 && sampling.top_k < args.n) prefix = TopK(x, sampling.top_k);
+  if (sampling.top_p < 1) prefix = FirstOf<false>(x, prefix, sampling.top_p);
+  const uint32_t position = static_cast<uint32_t>(batch.position[args.first_row + row]) + 1;
+  const uint64_t seed = static_cast<uint64_t>(sampling.seed_high) << 32 | sampling.seed_low;
+  return Draw(x, prefix, sampling.min_p, position, seed);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ __global__ void __launch_bounds__(kThreads)
   const int32_t head = i / head_dim;
   if (head >= layout.kv_heads) return;
   const int64_t row = blockIdx.x;
+  if (row >= *batch.live) return;
   const int64_t at = layout.Key(PageTable(batch, row), batch.slot[row], head) + i % head_dim;
   WriteElement(cache + at, k[row * ldk + i]);
   WriteElement(cache + at + layout.ValueOffset(), v[row * ldv + i]);

@@ -10,7 +10,7 @@ int64_t MatmulScratchBytes(jg_context*, int32_t dtype, int64_t n, int64_t k, int
   return MatmulPlanOf(dtype, n, k, rows, nullptr).scratch_bytes;
 }
 
-int32_t RunMatmul(jg_stream* stream, const MatmulArgs& args) {
+MatmulPlan MatmulPlanOf(const MatmulArgs& args) {
   MatmulPlan plan = MatmulPlanOf(args.dtype, args.n, args.k, args.rows, args.scratch);
   plan.weights = static_cast<const uint8_t*>(args.packed);
   plan.x = args.x;
@@ -19,9 +19,11 @@ int32_t RunMatmul(jg_stream* stream, const MatmulArgs& args) {
   plan.ldy = args.ldy;
   plan.bias = args.bias;
   plan.accumulate = args.accumulate;
-  const int32_t prepared = MatmulPrepare(stream, args.dtype, plan);
-  if (prepared != JG_OK) return prepared;
-  switch (args.dtype) {
+  return plan;
+}
+
+int32_t MatmulProduct(jg_stream* stream, int32_t dtype, const MatmulPlan& plan) {
+  switch (dtype) {
     case JG_F32:
       return MatmulF32(stream, plan);
     case JG_F16:
@@ -35,6 +37,12 @@ int32_t RunMatmul(jg_stream* stream, const MatmulArgs& args) {
     default:
       return MatmulQ4_1(stream, plan);
   }
+}
+
+int32_t RunMatmul(jg_stream* stream, const MatmulArgs& args) {
+  const MatmulPlan plan = MatmulPlanOf(args);
+  if (int32_t status = MatmulPrepare(stream, args.dtype, plan)) return status;
+  return MatmulProduct(stream, args.dtype, plan);
 }
 
 }  // namespace jangle

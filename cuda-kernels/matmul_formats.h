@@ -1,11 +1,17 @@
-// The product of each format, one file each; see matmul_kernel.cuh. The activations have been
-// prepared (matmul_prepare.cu).
+// The parts of a matrix product. First the activations are prepared (matmul_prepare.cuh), then
+// multiplied, by the product of the weights' format, one file each (matmul_kernel.cuh).
 #pragma once
 
+#include "args.h"
 #include "context.h"
 #include "matmul_plan.cuh"
 
 namespace jangle {
+
+// The cut of a product, and its data.
+MatmulPlan MatmulPlanOf(const MatmulArgs& args);
+// The product of activations that have been prepared.
+int32_t MatmulProduct(jg_stream* stream, int32_t dtype, const MatmulPlan& plan);
 
 int32_t MatmulPrepare(jg_stream* stream, int32_t dtype, const MatmulPlan& plan);
 

@@ -51,29 +51,29 @@ __device__ __forceinline__ uint64_t WarpMax(uint64_t value) {
 // Within warps, then over the warps in the same tree.
 template <int kThreads, typename T>
 __device__ __forceinline__ T BlockSum(T value, T (&shared)[kThreads / 32]) {
-  constexpr int kWarps = kThreads / 32;
+  constexpr int kBlockWarps = kThreads / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   value = WarpSum(value);
   if (lane == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
-  return WarpSum(lane < kWarps ? shared[lane] : T{});
+  return WarpSum(lane < kBlockWarps ? shared[lane] : T{});
 }
 
 template <int kThreads, typename T>
 __device__ __forceinline__ T BlockMax(T value, T (&shared)[kThreads / 32]) {
-  constexpr int kWarps = kThreads / 32;
+  constexpr int kBlockWarps = kThreads / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   value = WarpMax(value);
   if (lane == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
-  return WarpMax(shared[lane % kWarps]);
+  return WarpMax(shared[lane % kBlockWarps]);
 }
 
 // The sum of the threads before this one.
 template <int kThreads>
 __device__ __forceinline__ uint64_t BlockSumBefore(uint64_t value,
                                                    uint64_t (&shared)[kThreads / 32]) {
-  constexpr unsigned kWarps = kThreads / 32;
+  constexpr unsigned kBlockWarps = kThreads / 32;
   const unsigned lane = threadIdx.x % 32;
   const unsigned warp = threadIdx.x / 32;
   uint64_t sum = value;
@@ -83,7 +83,8 @@ __device__ __forceinline__ uint64_t BlockSumBefore(uint64_t value,
   }
   if (lane == 31) shared[warp] = sum;
   __syncthreads();
-  const uint64_t warps_before = WarpSum(lane < kWarps && lane < warp ? shared[lane] : uint64_t{0});
+  const uint64_t warps_before =
+      WarpSum(lane < kBlockWarps && lane < warp ? shared[lane] : uint64_t{0});
   return warps_before + sum - value;
 }
 

@@ -1,9 +1,9 @@
-// Rotary positions: pairs (j, j + head_dim / 2) of each head turned by the row's position; see
-// rope_pair.cuh. table: [positions][head_dim] = cosines, then sines. A thread takes one pair.
+// Rotary positions: pairs (j, j + head_dim / 2) of each head turned by the row's position
+// (rotate.cuh). table: [positions][head_dim] = cosines, then sines. A thread takes one pair.
 #include "check.h"
 #include "context.h"
 #include "launch.cuh"
-#include "rope_pair.cuh"
+#include "rotate.cuh"
 #include "run.h"
 
 namespace jangle {
@@ -19,7 +19,10 @@ __global__ void __launch_bounds__(kThreads) RopeKernel(BatchView batch, int32_t 
   const int64_t row = blockIdx.x;
   const int32_t j = pair % half;
   const float* angles = table + static_cast<int64_t>(batch.position[row]) * 2 * half;
-  RotatePair<false>(x + row * ldx + pair / half * 2 * half + j, half, angles[j], angles[half + j]);
+  float* at = x + row * ldx + pair / half * 2 * half + j;
+  const float2 turned = Rotate(at[0], at[half], angles[j], angles[half + j]);
+  at[0] = turned.x;
+  at[half] = turned.y;
 }
 
 }  // namespace

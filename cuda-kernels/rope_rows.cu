@@ -1,5 +1,5 @@
 // Rotary position embedding in place by explicit positions, and its inverse, which is its gradient;
-// see rope_pair.cuh. table: [positions][head_dim] = cosines, then sines. A position outside of the
+// see rotate.cuh. table: [positions][head_dim] = cosines, then sines. A position outside of the
 // table counts as the nearest one inside. A thread takes one pair.
 #include <cuda_runtime.h>
 
@@ -8,7 +8,7 @@
 #include "check.h"
 #include "context.h"
 #include "launch.cuh"
-#include "rope_pair.cuh"
+#include "rotate.cuh"
 #include "run_training.h"
 
 namespace jangle {
@@ -28,8 +28,11 @@ __global__ void __launch_bounds__(kThreads)
       min(max(static_cast<int64_t>(positions[row]), int64_t{0}), table_positions - 1);
   const int64_t j = pair % half;
   const float* angles = table + position * 2 * half;
-  RotatePair<kInverse>(x + row * ldx + pair / half * 2 * half + j, half, angles[j],
-                       angles[half + j]);
+  const float sine = angles[half + j];
+  float* at = x + row * ldx + pair / half * 2 * half + j;
+  const float2 turned = Rotate(at[0], at[half], angles[j], kInverse ? -sine : sine);
+  at[0] = turned.x;
+  at[half] = turned.y;
 }
 
 }  // namespace

@@ -13,11 +13,12 @@
 // What top_k and top_p keep are the tokens from a threshold in the order of ranks on (order.cuh).
 // Whatever looks at every token works on pieces of 4096, many blocks to a row:
 //   largest   the best token of each piece
-//   weigh     the sums of weights of each piece (for top_p without top_k)
-//   keep      the threshold; one block per row (for top_k or top_p)
+//   weigh     the sums of weights of each piece (for rows with top_p and without top_k)
+//   keep      the threshold; one block per row (for rows with top_k or top_p)
 //   draw      the best x + noise of each piece
 //   choose    the best of the pieces
-// Results meet as maxima and as sums of integers, so no order needs to be kept.
+// Results meet as maxima and as sums of integers, so no order needs to be kept. All are launched
+// whatever the rows ask for, so that a recording serves other samplings, too.
 #include <cuda_runtime.h>
 
 #include <cstdint>
@@ -52,14 +53,23 @@ struct SampleParameters {
   int64_t n;
   const float* logits;
   int64_t ldlogits;
-  float temperature;
-  int32_t top_k;  // 0: all
-  float top_p, min_p;
-  uint64_t seed;
-  const int32_t* position;  // [rows]
+  const Sampling* sampling;  // [sequences]
+  const int32_t* sequence;   // [rows]
+  const int32_t* position;   // [rows]
   int32_t* ids;
+};
 
-  __host__ __device__ __forceinline__ bool Filtered() const { return top_k > 0 || top_p < 1; }
+// What a row's sampling asks for.
+struct RowSampling : Sampling {
+  __device__ __forceinline__ RowSampling(const SampleParameters& p, int64_t row)
+      : Sampling(p.sampling[p.sequence[row]]) {
+    if (top_k >= p.n) top_k = 0;
+  }
+  __device__ __forceinline__ bool Weighed() const { return top_p < 1 && top_k == 0; }
+  __device__ __forceinline__ bool Filtered() const { return top_p < 1 || top_k > 0; }
+  __device__ __forceinline__ uint64_t Seed() const {
+    return static_cast<uint64_t>(seed_high) << 32 | seed_low;
+  }
 };
 
 struct PieceShared {
@@ -96,6 +106,8 @@ __global__ void __launch_bounds__(kThreads) LargestKernel(SampleParameters p, Sc
 __global__ void __launch_bounds__(kThreads) WeighKernel(SampleParameters p, Scratch scratch) {
   auto& shared = SharedMemory<PieceShared>();
   const int64_t row = blockIdx.x;
+  const RowSampling sampling(p, row);
+  if (!sampling.Weighed()) return;
   const int64_t begin = blockIdx.y * kPiece;
   const int64_t end = p.n < begin + kPiece ? p.n : begin + kPiece;
   const uint64_t largest =
@@ -103,18 +115,19 @@ __global__ void __launch_bounds__(kThreads) WeighKernel(SampleParameters p, Scra
   if (!HasSoftmax(largest)) return;
   const Tokens tokens = {nullptr, p.logits + row * p.ldlogits, p.n};
   const WeightSums sums = BlockWeights<kThreads>(
-      ThreadWeights<kThreads>(tokens, begin, end, Weights(RankLogit(largest), p.temperature, p.n),
-                              0),
+      ThreadWeights<kThreads>(tokens, begin, end,
+                              Weights(RankLogit(largest), sampling.temperature, p.n), 0),
       shared.warps);
   if (threadIdx.x == 0) scratch.sums[row * scratch.pieces + blockIdx.y] = sums;
 }
 
 // The threshold of the fewest tokens with rank >= least, which `sums` has the weights of, that
 // weigh top_p of them all.
+template <int kBlockThreads>
 __device__ __forceinline__ uint64_t SelectTopp(const float* row, int64_t n, const Weights& weights,
                                                const WeightSums& sums, float top_p, Tokens tokens,
                                                uint64_t least, uint64_t most,
-                                               SelectShared& shared) {
+                                               SelectShared<kBlockThreads>& shared) {
   const double share = static_cast<double>(top_p) * static_cast<double>(sums.total);
   auto target = static_cast<uint64_t>(share);
   if (static_cast<double>(target) < share) target++;
@@ -130,38 +143,42 @@ __device__ __forceinline__ uint64_t SelectTopp(const float* row, int64_t n, cons
   return SelectThreshold(tokens, weights, least, most, target, shared);
 }
 
-__global__ void __launch_bounds__(kSelectThreads, 1)
+template <int kBlockThreads>
+__global__ void __launch_bounds__(kBlockThreads, 1)
     KeepKernel(SampleParameters p, Scratch scratch) {
-  auto& shared = SharedMemory<SelectShared>();
+  auto& shared = SharedMemory<SelectShared<kBlockThreads>>();
   const int64_t row = blockIdx.x;
+  const RowSampling sampling(p, row);
+  if (!sampling.Filtered()) return;
   const float* logits = p.logits + row * p.ldlogits;
-  const uint64_t largest = BestPiece<kSelectThreads>(scratch.largest + row * scratch.pieces,
-                                                     scratch.pieces, shared.warps);
+  const uint64_t largest = BestPiece<kBlockThreads>(scratch.largest + row * scratch.pieces,
+                                                    scratch.pieces, shared.warps);
   uint64_t threshold = 0;
   if (HasSoftmax(largest)) {
     Tokens tokens = {nullptr, logits, p.n};
-    if (p.top_k > 0) {
-      const TopkSelection selection = SelectTopk(
-          logits, p.n, p.top_k, ThreadLargest<kSelectThreads>(logits, 0, p.n), largest, shared);
+    if (sampling.top_k > 0) {
+      const TopkSelection selection =
+          SelectTopk(logits, p.n, sampling.top_k, ThreadLargest<kBlockThreads>(logits, 0, p.n),
+                     largest, shared);
       threshold = selection.threshold;
       tokens = selection.tokens;
     }
-    if (p.top_p < 1) {
-      const Weights weights(RankLogit(largest), p.temperature, p.n);
+    if (sampling.top_p < 1) {
+      const Weights weights(RankLogit(largest), sampling.temperature, p.n);
       WeightSums sums = {0, {0, 0, 0}};
-      if (p.top_k > 0) {
-        sums = ThreadWeights<kSelectThreads>(tokens, 0, tokens.count, weights, threshold);
+      if (sampling.top_k > 0) {
+        sums = ThreadWeights<kBlockThreads>(tokens, 0, tokens.count, weights, threshold);
       } else {
-        for (int i = static_cast<int>(threadIdx.x); i < scratch.pieces; i += kSelectThreads) {
+        for (int i = static_cast<int>(threadIdx.x); i < scratch.pieces; i += kBlockThreads) {
           const WeightSums& piece = scratch.sums[row * scratch.pieces + i];
           sums.total += piece.total;
           JG_UNROLL
           for (int j = 0; j < WeightSums::kLevels; j++) sums.near[j] += piece.near[j];
         }
       }
-      sums = BlockWeights<kSelectThreads>(sums, shared.warps);
-      threshold =
-          SelectTopp(logits, p.n, weights, sums, p.top_p, tokens, threshold, largest, shared);
+      sums = BlockWeights<kBlockThreads>(sums, shared.warps);
+      threshold = SelectTopp(logits, p.n, weights, sums, sampling.top_p, tokens, threshold, largest,
+                             shared);
     }
   }
   if (threadIdx.x == 0) scratch.threshold[row] = threshold;
@@ -175,8 +192,9 @@ __global__ void __launch_bounds__(kThreads) DrawKernel(SampleParameters p, Scrat
   const uint64_t first =
       BestPiece<kThreads>(scratch.largest + row * scratch.pieces, scratch.pieces, shared.warps);
   if (!HasSoftmax(first)) return;
+  const RowSampling sampling(p, row);
   const float largest = RankLogit(first);
-  const uint64_t threshold = p.Filtered() ? scratch.threshold[row] : 0;
+  const uint64_t threshold = sampling.Filtered() ? scratch.threshold[row] : 0;
   const float* logits = p.logits + row * p.ldlogits;
   const uint32_t position = static_cast<uint32_t>(p.position[row]) + 1;
   const float none = __uint_as_float(0xff800000u);  // -inf
@@ -191,14 +209,14 @@ __global__ void __launch_bounds__(kThreads) DrawKernel(SampleParameters p, Scrat
       const int64_t id = token + 16 * j;
       x[j] = none;
       if (id < p.n && ToRank(logits[id], id) >= threshold) {
-        const float scaled = Scaled(logits[id], largest, p.temperature);
-        if (!(p.min_p > 0) || expf(scaled) >= p.min_p) x[j] = scaled;
+        const float scaled = Scaled(logits[id], largest, sampling.temperature);
+        if (!(sampling.min_p > 0) || expf(scaled) >= sampling.min_p) x[j] = scaled;
       }
       most = fmaxf(most, x[j]);
     }
     // Rounding is monotonic: what cannot win with more noise than it can get needs none drawn.
     if (!(most + kMostNoise > best)) continue;
-    const Random4 random = Philox(static_cast<uint32_t>(begin / 4 + c), position, p.seed);
+    const Random4 random = Philox(static_cast<uint32_t>(begin / 4 + c), position, sampling.Seed());
     JG_UNROLL
     for (int j = 0; j < 4; j++) {
       const float v = Uniform(random.word[j]);
@@ -247,11 +265,8 @@ int32_t RunSample(jg_stream* stream, const SampleArgs& args) {
   const SampleParameters p = {args.n,
                               args.logits,
                               args.ldlogits,
-                              args.temperature,
-                              args.top_k < args.n ? args.top_k : 0,
-                              args.top_p,
-                              args.min_p,
-                              args.seed,
+                              args.batch->sampling,
+                              args.batch->sequence + args.first_row,
                               args.batch->position + args.first_row,
                               args.ids};
   const dim3 rows(static_cast<unsigned>(args.rows));
@@ -259,12 +274,14 @@ int32_t RunSample(jg_stream* stream, const SampleArgs& args) {
   constexpr size_t kShared = sizeof(PieceShared);
   const cudaStream_t on = stream->stream;
   JG_CUDA(Launch(LargestKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
-  if (p.top_p < 1 && p.top_k == 0) {
-    JG_CUDA(Launch(WeighKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
-  }
-  if (p.Filtered()) {
-    JG_CUDA(Launch(KeepKernel, rows, dim3(kSelectThreads), sizeof(SelectShared), on, p, scratch));
-  }
+  JG_CUDA(Launch(WeighKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
+  const int32_t kept = WithSelectThreads(args.n, [&](auto threads) -> int32_t {
+    constexpr int kBlockThreads = decltype(threads)::value;
+    JG_CUDA(Launch(KeepKernel<kBlockThreads>, rows, dim3(kBlockThreads),
+                   sizeof(SelectShared<kBlockThreads>), on, p, scratch));
+    return JG_OK;
+  });
+  if (kept != JG_OK) return kept;
   JG_CUDA(Launch(DrawKernel, row_pieces, dim3(kThreads), kShared, on, p, scratch));
   JG_CUDA(Launch(ChooseKernel, rows, dim3(kThreads), kShared, on, p, scratch));
   return JG_OK;

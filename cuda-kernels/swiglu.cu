@@ -10,15 +10,12 @@
 #include "ptx/store.cuh"
 #include "row.cuh"
 #include "run.h"
+#include "swiglu.cuh"
 
 namespace jangle {
 namespace {
 
 constexpr int kThreads = 128;
-
-__device__ __forceinline__ float SiluMul(float gate, float up) {
-  return gate / (1.0f + expf(-gate)) * up;
-}
 
 __global__ void __launch_bounds__(kThreads)
     SwigluKernel(int64_t n, const float* gate, const float* up, int64_t ldx, float* out,

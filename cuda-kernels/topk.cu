@@ -21,23 +21,25 @@ namespace {
 
 constexpr int kMostTopk = 64;
 
+template <int kThreads>
 struct TopkShared {
-  SelectShared select;
+  SelectShared<kThreads> select;
   uint64_t best[kMostTopk];
   uint32_t count;
 };
 
-__global__ void __launch_bounds__(kSelectThreads, 1)
+template <int kThreads>
+__global__ void __launch_bounds__(kThreads, 1)
     TopkKernel(int64_t n, int k, const float* logits, int64_t ldlogits, int32_t* ids,
                float* values) {
-  auto& shared = SharedMemory<TopkShared>();
+  auto& shared = SharedMemory<TopkShared<kThreads>>();
   const int64_t row = blockIdx.x;
   logits += row * ldlogits;
   ids += row * k;
   values += row * k;
   const int thread = static_cast<int>(threadIdx.x);
-  const uint64_t own = ThreadLargest<kSelectThreads>(logits, 0, n);
-  const uint64_t most = BlockMax<kSelectThreads>(own, shared.select.warps);
+  const uint64_t own = ThreadLargest<kThreads>(logits, 0, n);
+  const uint64_t most = BlockMax<kThreads>(own, shared.select.warps);
   if (most == kNanRank) {
     if (thread < k) {
       ids[thread] = -1;
@@ -47,7 +49,7 @@ __global__ void __launch_bounds__(kSelectThreads, 1)
   }
   if (thread == 0) shared.count = 0;
   const TopkSelection selection = SelectTopk(logits, n, k, own, most, shared.select);
-  for (int64_t i = thread; i < selection.tokens.count; i += kSelectThreads) {
+  for (int64_t i = thread; i < selection.tokens.count; i += kThreads) {
     const uint64_t rank = selection.tokens.Rank(i);
     if (rank >= selection.threshold) shared.best[atomicAdd(&shared.count, 1u)] = rank;
   }
@@ -64,10 +66,13 @@ __global__ void __launch_bounds__(kSelectThreads, 1)
 }  // namespace
 
 int32_t RunTopk(jg_stream* stream, const TopkArgs& args) {
-  JG_CUDA(Launch(TopkKernel, dim3(static_cast<unsigned>(args.rows)), dim3(kSelectThreads),
-                 sizeof(TopkShared), stream->stream, args.n, args.k, args.logits, args.ldlogits,
-                 args.ids, args.values));
-  return JG_OK;
+  return WithSelectThreads(args.n, [&](auto threads) -> int32_t {
+    constexpr int kThreads = decltype(threads)::value;
+    JG_CUDA(Launch(TopkKernel<kThreads>, dim3(static_cast<unsigned>(args.rows)), dim3(kThreads),
+                   sizeof(TopkShared<kThreads>), stream->stream, args.n, args.k, args.logits,
+                   args.ldlogits, args.ids, args.values));
+    return JG_OK;
+  });
 }
 
 }  // namespace jangle

@@ -1,6 +1,6 @@
 // The k first tokens of a row in order of rank. Shared by topk.cu and sample.cu.
 //
-// Of the 1024 threads each finds the best of its own tokens. The k-th best of these is a bound that
+// Of 1024 threads each finds the best of its own tokens. The k-th best of these is a bound that
 // k tokens of the row reach and, in most rows, hardly more: they are gathered and the rest happens
 // in shared memory. So a row is read twice. Where the list is too short, the row is read again for
 // each digit of the selection.
@@ -21,16 +21,17 @@ struct TopkSelection {
 
 // `thread_largest`: this thread's ThreadLargest over the row, no NaN; `most`: the largest of all
 // threads. 1 <= k <= n.
+template <int kThreads>
 __device__ __forceinline__ TopkSelection SelectTopk(const float* row, int64_t n, int64_t k,
                                                     uint64_t thread_largest, uint64_t most,
-                                                    SelectShared& shared) {
+                                                    SelectShared<kThreads>& shared) {
   // Rows longer than the list give every second thread a token or more.
   constexpr int64_t kMostBounded = kListCapacity / 4;
   const auto target = static_cast<uint64_t>(k);
   uint64_t least = 0;
   if (n > kListCapacity && k <= kMostBounded) {
     shared.list[threadIdx.x] = thread_largest;
-    const Tokens largest = {shared.list, nullptr, kSelectThreads};
+    const Tokens largest = {shared.list, nullptr, kThreads};
     least = SelectThreshold(largest, CountOne(), 0, most, target, shared);
   }
   const int64_t gathered = Gather(row, n, least, shared);

@@ -6,13 +6,24 @@
 
 namespace jangle {
 
+// How the next token of a sequence is drawn; see jg_batch_sampling.
+struct Sampling {
+  float temperature = 0;  // 0: not set
+  int32_t top_k = 0;
+  float top_p = 1;
+  float min_p = 0;
+  uint32_t seed_low = 0;
+  uint32_t seed_high = 0;
+};
+
 // Where the rows of one forward pass stand, in memory that the kernels read. Derived once per step
 // by batch_rows.cpp.
 struct BatchView {
-  int32_t rows = 0;
+  int32_t rows = 0;  // with those of padding
   int32_t max_pages = 0;
   const int32_t* token = nullptr;     // [rows]
   const int32_t* sequence = nullptr;  // [rows]
+  const int32_t* parent = nullptr;    // [rows]
   const int32_t* position = nullptr;  // [rows]
   const int32_t* slot = nullptr;      // [rows]
   // Keys at positions [0, linear) lie in the slot of the same number; the key at position
@@ -21,6 +32,9 @@ struct BatchView {
   const int32_t* tail_begin = nullptr;  // [rows]
   const int32_t* tail_slots = nullptr;
   const int32_t* pages = nullptr;  // [sequences][max_pages]
+  // Rows from *live on are padding: each repeats row 0, and writes nothing to a cache.
+  const int32_t* live = nullptr;
+  const Sampling* sampling = nullptr;  // [sequences]
 };
 
 struct PackArgs {
@@ -73,6 +87,19 @@ struct RopeArgs {
   int64_t ldx;
 };
 
+// The product of normalised rows: product.x is what is to be normalised.
+struct RmsnormMatmulArgs {
+  MatmulArgs product;
+  const float* weight;
+  float eps;
+};
+
+// The product of gated rows: product.x is the gate, and up has the same leading dimension.
+struct SwigluMatmulArgs {
+  MatmulArgs product;
+  const float* up;
+};
+
 struct KvAppendArgs {
   const BatchView* batch;
   int32_t dtype;
@@ -82,6 +109,12 @@ struct KvAppendArgs {
   const float* v;
   int64_t ldv;
   void* kv_pages;
+};
+
+// The keys of `append` are those of `keys`, which need not be turned in place.
+struct RopeAppendArgs {
+  RopeArgs queries, keys;
+  KvAppendArgs append;
 };
 
 struct AttentionArgs {
@@ -104,6 +137,16 @@ struct KvGatherArgs {
   int64_t count;
   const int32_t* from;  // host, [count], ascending
   const int32_t* to;    // host, [count], ascending, to[i] <= from[i]
+  void* kv_pages;
+};
+
+struct AcceptArgs {
+  const BatchView* batch;
+  int32_t sequences;
+  const int32_t* ids;  // of row i: ids[i * ldids]
+  int64_t ldids;
+  int32_t dtype;
+  int64_t kv_heads, head_dim, layers, layer_bytes;
   void* kv_pages;
 };
 
@@ -144,10 +187,6 @@ struct SampleArgs {
   int64_t first_row, rows, n;
   const float* logits;
   int64_t ldlogits;
-  float temperature;
-  int32_t top_k;
-  float top_p, min_p;
-  uint64_t seed;
   int32_t* ids;
   void* scratch;  // SampleScratchBytes
 };

@@ -2,6 +2,7 @@
 #include "checks.h"
 
 using jangle::CheckBatch;
+using jangle::CheckPositions;
 using jangle::Guard;
 using jangle::IsCache;
 
@@ -15,11 +16,7 @@ int32_t jg_rope(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t head_
     JG_REQUIRE(heads > 0 && head_dim > 0 && head_dim % 2 == 0 && ldx >= heads * head_dim,
                "jg_rope: %lld heads of %lld in rows of %lld", static_cast<long long>(heads),
                static_cast<long long>(head_dim), static_cast<long long>(ldx));
-    for (int32_t i = 0; i < batch->view.rows; i++) {
-      JG_REQUIRE(batch->rows.position[i] < table_positions,
-                 "jg_rope: row %d: position %d; the table has %lld", i, batch->rows.position[i],
-                 static_cast<long long>(table_positions));
-    }
+    JG_CHECK(CheckPositions("jg_rope", batch, table_positions));
     const jangle::RopeArgs args{&batch->view, heads, head_dim, table, x, ldx};
     return jangle::RunRope(stream, args);
   });
@@ -64,6 +61,29 @@ int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, int64_t
     const jangle::KvGatherArgs args{dtype,      kv_heads, head_dim, layers, layer_bytes,
                                     page_table, count,    from,     to,     kv_pages};
     return jangle::RunKvGather(stream, args);
+  });
+}
+
+int32_t jg_accept(jg_stream* stream, jg_batch* batch, const int32_t* ids, int64_t ldids,
+                  int32_t dtype, int64_t kv_heads, int64_t head_dim, int64_t layers,
+                  int64_t layer_bytes, void* kv_pages) {
+  return Guard([&] {
+    JG_CHECK(CheckBatch("jg_accept", stream, batch));
+    JG_REQUIRE(ids != nullptr && kv_pages != nullptr, "jg_accept: null argument");
+    JG_REQUIRE(IsCache(dtype), "jg_accept: no cache format %d; expected F32 or F16", dtype);
+    JG_REQUIRE(ldids > 0 && kv_heads > 0 && head_dim > 0 && layers > 0,
+               "jg_accept: ids %lld apart, %lld heads of %lld, %lld layers",
+               static_cast<long long>(ldids), static_cast<long long>(kv_heads),
+               static_cast<long long>(head_dim), static_cast<long long>(layers));
+    const jangle::BatchRows& rows = batch->rows;
+    for (int32_t i = JG_MAX_TREE; i < *rows.live; i++) {
+      JG_REQUIRE(rows.sequence[i] != rows.sequence[i - JG_MAX_TREE],
+                 "jg_accept: sequence %d has more than %d rows", rows.sequence[i], JG_MAX_TREE);
+    }
+    const jangle::AcceptArgs args{
+        &batch->view, rows.sequence_count, ids,     ldids, dtype, kv_heads, head_dim,
+        layers,       layer_bytes,         kv_pages};
+    return jangle::RunAccept(stream, args);
   });
 }
 

@@ -78,8 +78,7 @@ int32_t jg_sample_scratch_bytes(jg_context* context, int64_t rows, int64_t n,
 }
 
 int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t rows, int64_t n,
-                  const float* logits, int64_t ldlogits, float temperature, int32_t top_k,
-                  float top_p, float min_p, uint64_t seed, int32_t* ids, void* scratch,
+                  const float* logits, int64_t ldlogits, int32_t* ids, void* scratch,
                   int64_t scratch_bytes) {
   return Guard([&] {
     JG_CHECK(CheckBatch("jg_sample", stream, batch));
@@ -89,21 +88,18 @@ int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t
                static_cast<long long>(rows), batch->view.rows);
     JG_REQUIRE(logits != nullptr && ids != nullptr && ldlogits >= n,
                "jg_sample: null or short rows");
-    JG_REQUIRE(temperature > 0 && temperature < 1e30F,
-               "jg_sample: temperature %g; expected more than 0 (0 is jg_argmax)",
-               static_cast<double>(temperature));
-    JG_REQUIRE(top_k >= 0, "jg_sample: top_k %d", top_k);
-    JG_REQUIRE(top_p > 0 && top_p <= 1, "jg_sample: top_p %g; expected (0, 1]",
-               static_cast<double>(top_p));
-    JG_REQUIRE(min_p >= 0 && min_p <= 1, "jg_sample: min_p %g; expected [0, 1]",
-               static_cast<double>(min_p));
+    for (int64_t i = first_row; i < first_row + rows; i++) {
+      const int32_t sequence = batch->rows.sequence[i];
+      JG_REQUIRE(batch->rows.sampling[sequence].temperature > 0,
+                 "jg_sample: sequence %d has no sampling; call jg_batch_sampling before "
+                 "jg_batch_set",
+                 sequence);
+    }
     const int64_t needed = jangle::SampleScratchBytes(stream->context, rows, n);
     JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
                "jg_sample: %lld bytes of scratch; needs %lld",
                static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
-    const jangle::SampleArgs args{&batch->view, first_row,   rows,   n,     logits,
-                                  ldlogits,     temperature, top_k,  top_p, min_p,
-                                  seed,         ids,         scratch};
+    const jangle::SampleArgs args{&batch->view, first_row, rows, n, logits, ldlogits, ids, scratch};
     return jangle::RunSample(stream, args);
   });
 }

@@ -2,13 +2,12 @@
 #include "checks.h"
 
 using jangle::CheckBatch;
-using jangle::CheckRows;
+using jangle::CheckProduct;
+using jangle::CheckWeight;
 using jangle::Guard;
 
 namespace {
 
-bool IsWeight(int32_t dtype) { return dtype >= JG_F32 && dtype <= JG_Q4_1; }
-bool IsBlocked(int32_t dtype) { return dtype >= JG_Q8_0; }
 int64_t RowBytes(int32_t dtype, int64_t k) {
   switch (dtype) {
     case JG_F32:
@@ -23,17 +22,6 @@ int64_t RowBytes(int32_t dtype, int64_t k) {
     default:
       return k / 32 * 20;
   }
-}
-
-int32_t CheckWeight(const char* call, int32_t dtype, int64_t n, int64_t k) {
-  JG_REQUIRE(IsWeight(dtype), "%s: no weight format %d", call, dtype);
-  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k < (int64_t{1} << 31),
-             "%s: a weight of %lld x %lld", call, static_cast<long long>(n),
-             static_cast<long long>(k));
-  JG_REQUIRE(!IsBlocked(dtype) || k % 32 == 0,
-             "%s: k = %lld; a format of blocks needs a multiple of 32", call,
-             static_cast<long long>(k));
-  return JG_OK;
 }
 
 }  // namespace
@@ -95,12 +83,7 @@ int32_t jg_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, const 
                   int64_t rows, const float* x, int64_t ldx, float* y, int64_t ldy,
                   const float* bias, int32_t accumulate, void* scratch, int64_t scratch_bytes) {
   return Guard([&] {
-    JG_CHECK(CheckRows("jg_matmul", stream, rows, n));
-    JG_CHECK(CheckWeight("jg_matmul", dtype, n, k));
-    JG_REQUIRE(packed != nullptr && x != nullptr && y != nullptr, "jg_matmul: null argument");
-    JG_REQUIRE(ldx >= k && ldy >= n, "jg_matmul: ldx %lld for k %lld, ldy %lld for n %lld",
-               static_cast<long long>(ldx), static_cast<long long>(k), static_cast<long long>(ldy),
-               static_cast<long long>(n));
+    JG_CHECK(CheckProduct("jg_matmul", stream, dtype, n, k, packed, rows, x, ldx, y, ldy));
     const int64_t needed = jangle::MatmulScratchBytes(stream->context, dtype, n, k, rows);
     JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
                "jg_matmul: %lld bytes of scratch; needs %lld",

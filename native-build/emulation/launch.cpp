@@ -10,6 +10,7 @@
 
 #include "block.h"
 #include "checks.h"
+#include "counts.h"
 #include "describe.h"
 #include "device.h"
 #include "streams.h"
@@ -161,7 +162,10 @@ cudaError_t LaunchKernel(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_
   if (const cudaError_t error = CheckConfiguration(grid, block, shared_bytes, call.kernel)) {
     return Return(error);
   }
-  if (!capturing) return Return(RunGrid({grid, block, shared_bytes, call, Seed()}));
+  if (!capturing) {
+    TheCounts().kernels++;
+    return Return(RunGrid({grid, block, shared_bytes, call, Seed()}));
+  }
   struct alignas(16) Chunk {
     std::byte bytes[16];
   };

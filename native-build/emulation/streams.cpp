@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "counts.h"
 #include "device.h"
 
 struct CUgraph_st {
@@ -76,10 +77,13 @@ void Record(cudaStream_t stream, Operation operation) {
   stream->recorded.push_back(std::move(operation));
 }
 
-cudaError_t Enqueue(cudaStream_t stream, Operation operation) {
+cudaError_t Enqueue(cudaStream_t stream, uint64_t& count, Operation operation) {
   bool capturing;
   if (const cudaError_t error = StreamState(stream, &capturing)) return error;
-  if (!capturing) return operation();
+  if (!capturing) {
+    count++;
+    return operation();
+  }
   Record(stream, std::move(operation));
   return cudaSuccess;
 }
@@ -193,7 +197,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const DeviceLock lock;
   if (!TheHandles().execs.contains(exec)) return Return(cudaErrorInvalidValue);
   // A graph captured into another keeps its own copy, so this one may be destroyed.
-  return Return(Enqueue(stream, [operations = exec->operations] {
+  return Return(Enqueue(stream, TheCounts().graphs, [operations = exec->operations] {
     for (const Operation& operation : operations) {
       if (const cudaError_t error = operation()) return error;
     }

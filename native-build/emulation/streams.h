@@ -1,6 +1,7 @@
 // Streams run what they are given at once, in the caller's thread; a capture records it instead.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -20,8 +21,8 @@ cudaError_t CallOutsideCapture();
 // Whether operations of the stream are recorded now. Faults: an unknown stream, a spoilt capture.
 cudaError_t StreamState(cudaStream_t stream, bool* capturing);
 void Record(cudaStream_t stream, Operation operation);
-// Runs or records.
-cudaError_t Enqueue(cudaStream_t stream, Operation operation);
+// Runs and counts, or records.
+cudaError_t Enqueue(cudaStream_t stream, uint64_t& count, Operation operation);
 
 }  // namespace jangle::emulation
 

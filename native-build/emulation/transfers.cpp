@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "checks.h"
+#include "counts.h"
 #include "device.h"
 #include "streams.h"
 
@@ -65,7 +66,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                             cudaStream_t stream) {
   const DeviceLock lock;
   if (!Valid(to, from, bytes, kind)) return Return(cudaErrorInvalidValue);
-  return Return(Enqueue(stream, [=] { return Copy(to, from, bytes, kind); }));
+  return Return(
+      Enqueue(stream, TheCounts().transfers, [=] { return Copy(to, from, bytes, kind); }));
 }
 
 cudaError_t cudaMemset(void* pointer, int value, size_t bytes) {
@@ -77,5 +79,5 @@ cudaError_t cudaMemset(void* pointer, int value, size_t bytes) {
 cudaError_t cudaMemsetAsync(void* pointer, int value, size_t bytes, cudaStream_t stream) {
   const DeviceLock lock;
   if (bytes != 0 && !OnDevice(pointer, bytes)) return Return(cudaErrorInvalidValue);
-  return Return(Enqueue(stream, [=] { return Set(pointer, value, bytes); }));
+  return Return(Enqueue(stream, TheCounts().transfers, [=] { return Set(pointer, value, bytes); }));
 }

@@ -130,7 +130,8 @@ JG_API int32_t jg_stream_destroy(jg_stream* stream);
 JG_API int32_t jg_stream_synchronize(jg_stream* stream);
 /* Compute calls on the stream are recorded from here to jg_graph_end. What changes from one launch
    to the next (tokens, positions, page tables) lies in device memory: see jg_batch_set, which is
-   never recorded. */
+   never recorded. What a call checks of a batch (rows, tokens, positions, sampling) it checks when
+   it is recorded; batches of later launches must keep to the same. */
 JG_API int32_t jg_graph_begin(jg_stream* stream);
 JG_API int32_t jg_graph_end(jg_stream* stream, jg_graph** graph);
 JG_API int32_t jg_graph_launch(jg_stream* stream, jg_graph* graph);
@@ -172,6 +173,19 @@ JG_API int32_t jg_batch_destroy(jg_batch* batch);
 JG_API int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
                             const int32_t* sequences, const int32_t* parents,
                             int32_t sequence_count, const int32_t* committed, const int32_t* pages);
+/* The same, with rows of padding up to `padded_rows`. Calls see padded_rows rows, so that what was
+   recorded of a batch so padded serves every smaller one. Padding repeats row 0; nothing of it is
+   written to a cache, and what else becomes of it means nothing. */
+JG_API int32_t jg_batch_set_padded(jg_stream* stream, jg_batch* batch, int32_t rows,
+                                   int32_t padded_rows, const int32_t* tokens,
+                                   const int32_t* sequences, const int32_t* parents,
+                                   int32_t sequence_count, const int32_t* committed,
+                                   const int32_t* pages);
+/* How jg_sample draws a sequence's tokens; it travels with every later jg_batch_set. `temperature`
+   is more than 0. Kept: the top_k largest (0 = all), of these the smallest set with probability >=
+   top_p (1 = all), of these all with probability >= min_p * the largest (0 = all). */
+JG_API int32_t jg_batch_sampling(jg_batch* batch, int32_t sequence, float temperature,
+                                 int32_t top_k, float top_p, float min_p, uint64_t seed);
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -223,6 +237,15 @@ JG_API int32_t jg_kv_gather(jg_stream* stream, int32_t dtype, int64_t kv_heads, 
                             int64_t page_count, int64_t count, const int32_t* from,
                             const int32_t* to, void* kv_pages);
 
+/* Accepts what the model has chosen. In the tree of each sequence it walks from the first row to
+   the lowest child whose token is ids[i * ldids] of row i (device), as far as there is one, and
+   moves the keys and values of the rows walked to the slots from the committed position on, as
+   jg_kv_gather does. Who has the ids walks the same way and may commit these rows, or the first of
+   them: slots behind the committed ones mean nothing. A sequence has at most JG_MAX_TREE rows. */
+JG_API int32_t jg_accept(jg_stream* stream, jg_batch* batch, const int32_t* ids, int64_t ldids,
+                         int32_t dtype, int64_t kv_heads, int64_t head_dim, int64_t layers,
+                         int64_t layer_bytes, void* kv_pages);
+
 /* Scratch that jg_attention needs for `rows` rows of a batch made for `max_pages` pages. */
 JG_API int32_t jg_attention_scratch_bytes(jg_context* context, int64_t heads, int64_t head_dim,
                                           int64_t rows, int64_t max_pages, int64_t* scratch_bytes);
@@ -254,12 +277,35 @@ JG_API int32_t jg_sample_scratch_bytes(jg_context* context, int64_t rows, int64_
                                        int64_t* scratch_bytes);
 /* ids[i] = argmax over the kept tokens of logits[i] / temperature + Gumbel noise, drawn from a
    counter-based generator keyed by (seed, position(first_row + i) + 1, token); -1 if the row holds
-   a NaN. Kept: the top_k largest (0 = all), of these the smallest set with probability >= top_p
-   (1 = all), of these all with probability >= min_p * the largest (0 = all). */
+   a NaN. What is kept, temperature and seed: jg_batch_sampling of the row's sequence. */
 JG_API int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t rows,
-                         int64_t n, const float* logits, int64_t ldlogits, float temperature,
-                         int32_t top_k, float top_p, float min_p, uint64_t seed, int32_t* ids,
+                         int64_t n, const float* logits, int64_t ldlogits, int32_t* ids,
                          void* scratch, int64_t scratch_bytes);
+
+/* ---- fused operations ----------------------------------------------------------------------- */
+
+/* Each gives the bits of the calls that it stands for, in less time. */
+
+/* Scratch that either of the next two needs for up to `rows` rows. */
+JG_API int32_t jg_fused_matmul_scratch_bytes(jg_context* context, int32_t dtype, int64_t n,
+                                             int64_t k, int64_t rows, int64_t* scratch_bytes);
+/* jg_rmsnorm of x, one group of k, by `norm` and eps, then jg_matmul of the result. */
+JG_API int32_t jg_rmsnorm_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k,
+                                 const void* packed, int64_t rows, const float* x, int64_t ldx,
+                                 const float* norm, float eps, float* y, int64_t ldy,
+                                 const float* bias, int32_t accumulate, void* scratch,
+                                 int64_t scratch_bytes);
+/* jg_swiglu of gate and up, then jg_matmul of the result. */
+JG_API int32_t jg_swiglu_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k,
+                                const void* packed, int64_t rows, const float* gate,
+                                const float* up, int64_t ldx, float* y, int64_t ldy,
+                                const float* bias, int32_t accumulate, void* scratch,
+                                int64_t scratch_bytes);
+/* jg_rope of q and k, then jg_kv_append of k and v. What is left in k means nothing. */
+JG_API int32_t jg_rope_append(jg_stream* stream, jg_batch* batch, int64_t heads, int64_t kv_heads,
+                              int64_t head_dim, const float* table, int64_t table_positions,
+                              float* q, int64_t ldq, float* k, int64_t ldk, const float* v,
+                              int64_t ldv, int32_t dtype, void* kv_pages);
 
 /* ---- training ------------------------------------------------------------------------------- */
 

@@ -165,3 +165,36 @@ TEST(attention_graph_serves_later_batches) {
     CHECK_OK(jg_graph_destroy(graph));
   }
 }
+
+// Rows of padding change no other row, and nothing of them reaches the cache: the slots behind the
+// last row, which they would be given, and the page behind it stay NaN.
+TEST(attention_of_a_padded_batch_has_the_same_bits_and_writes_no_more) {
+  const Device device;
+  const AttentionShape shape = {4, 2, 64};
+  for (int32_t dtype : kCacheFormats) {
+    for (int32_t rows : {1, 3, 6, 11, 16}) {
+      CHECK_CONTEXT("dtype %d, %d rows", dtype, rows);
+      Random random(static_cast<uint64_t>(rows));
+      TestSequence sequence = {125, RandomParents(random, rows), {2, 0, 3}};
+      sequence.parents[0] = -1;
+      const auto past = random.Normals(static_cast<size_t>(125 * shape.Kv()));
+      auto k = random.Normals(static_cast<size_t>(16 * shape.Kv()));
+      const auto q = random.Normals(static_cast<size_t>(16 * shape.Q()));
+      const auto start = [&](DeviceCache& cache) {
+        cache.Append(DeviceBatch(device, {{0, ChainParents(125), {2, 0}}}), past, past);
+      };
+      DeviceCache plain(device, shape, dtype, 5);
+      start(plain);
+      const DeviceBatch exact(device, {sequence});
+      plain.Append(exact, Slice(k, 0, rows, shape.Kv()), Slice(k, 0, rows, shape.Kv()));
+      DeviceCache padded(device, shape, dtype, 5);
+      start(padded);
+      DeviceBatch batch(device, 16, 1, 3);
+      batch.Set({sequence}, 16);
+      padded.Append(batch, k, k);
+      CHECK(padded.bytes().Download() == plain.bytes().Download());
+      CheckSameBits(Slice(padded.Attend(batch, q), 0, rows, shape.Q()),
+                    plain.Attend(exact, Slice(q, 0, rows, shape.Q())));
+    }
+  }
+}

@@ -27,7 +27,8 @@ class DeviceBatch {
   DeviceBatch(const DeviceBatch&) = delete;
   DeviceBatch& operator=(const DeviceBatch&) = delete;
 
-  void Set(const std::vector<TestSequence>& sequences) {
+  // `padded_rows`: with rows of padding; 0: without.
+  void Set(const std::vector<TestSequence>& sequences, int32_t padded_rows = 0) {
     std::vector<int32_t> ids, parents, committed, pages;
     for (const TestSequence& s : sequences) {
       const auto first = static_cast<int32_t>(parents.size());
@@ -39,11 +40,12 @@ class DeviceBatch {
       pages.insert(pages.end(), s.pages.begin(), s.pages.end());
       pages.resize(committed.size() * static_cast<size_t>(max_pages_), -1);
     }
-    rows_ = static_cast<int32_t>(parents.size());
+    const auto rows = static_cast<int32_t>(parents.size());
+    rows_ = std::max(rows, padded_rows);
     const std::vector<int32_t> tokens(parents.size(), 0);
-    CHECK_OK(jg_batch_set(device_.stream(), batch_, rows_, tokens.data(), ids.data(),
-                          parents.data(), static_cast<int32_t>(committed.size()), committed.data(),
-                          pages.data()));
+    CHECK_OK(jg_batch_set_padded(device_.stream(), batch_, rows, rows_, tokens.data(), ids.data(),
+                                 parents.data(), static_cast<int32_t>(committed.size()),
+                                 committed.data(), pages.data()));
   }
   jg_batch* batch() const { return batch_; }
   int32_t rows() const { return rows_; }

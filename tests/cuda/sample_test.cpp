@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "device.h"
 #include "random.h"
 #include "sample_reference.h"
@@ -10,8 +12,9 @@ namespace {
 // A batch whose rows stand at the given positions, each a sequence of its own.
 class RowsAt {
  public:
-  RowsAt(const Device& device, const std::vector<int32_t>& positions) {
-    const auto rows = static_cast<int32_t>(positions.size());
+  RowsAt(const Device& device, const std::vector<int32_t>& positions)
+      : rows_(static_cast<int32_t>(positions.size())) {
+    const int32_t rows = rows_;
     const int32_t most = *std::max_element(positions.begin(), positions.end());
     const int32_t pages = most / JG_PAGE + 1;
     std::vector<int32_t> sequences, page_table;
@@ -19,16 +22,30 @@ class RowsAt {
     for (int32_t i = 0; i < rows * pages; i++) page_table.push_back(i);
     const std::vector<int32_t> tokens(positions.size(), 0);
     const std::vector<int32_t> parents(positions.size(), -1);
+    set_ = [=, &device, this] {
+      CHECK_OK(jg_batch_set(device.stream(), batch_, rows, tokens.data(), sequences.data(),
+                            parents.data(), rows, positions.data(), page_table.data()));
+    };
     CHECK_OK(jg_batch_create(device.context(), rows, rows, pages, &batch_));
-    CHECK_OK(jg_batch_set(device.stream(), batch_, rows, tokens.data(), sequences.data(),
-                          parents.data(), rows, positions.data(), page_table.data()));
+    set_();
   }
   ~RowsAt() { jg_batch_destroy(batch_); }
   RowsAt(const RowsAt&) = delete;
   RowsAt& operator=(const RowsAt&) = delete;
   jg_batch* batch() const { return batch_; }
+  int32_t rows() const { return rows_; }
+  // A sampling for each sequence, and the same rows again.
+  void Sample(const std::vector<Filters>& filters, uint64_t seed) const {
+    for (int32_t i = 0; i < rows_; i++) {
+      const Filters& f = filters[static_cast<size_t>(i) % filters.size()];
+      CHECK_OK(jg_batch_sampling(batch_, i, f.temperature, f.top_k, f.top_p, f.min_p, seed));
+    }
+    set_();
+  }
 
  private:
+  int32_t rows_;
+  std::function<void()> set_;
   jg_batch* batch_ = nullptr;
 };
 
@@ -43,9 +60,9 @@ std::vector<int32_t> DrawRows(const Device& device, const RowsAt& at, int64_t fi
       device, std::vector<uint8_t>(static_cast<size_t>(scratch_bytes), 0xff));
   const DeviceArray<float> logits_device(device, logits);
   const DeviceArray<int32_t> ids(device, std::vector<int32_t>(static_cast<size_t>(rows), -7));
+  at.Sample({f}, seed);
   CHECK_OK(jg_sample(device.stream(), at.batch(), first_row, rows, n, logits_device.data(), ld,
-                     f.temperature, f.top_k, f.top_p, f.min_p, seed, ids.data(), scratch.data(),
-                     scratch_bytes));
+                     ids.data(), scratch.data(), scratch_bytes));
   return ids.Download();
 }
 
@@ -245,4 +262,45 @@ TEST(sample_at_the_ends) {
     CHECK_EQ(Draw(device, logits, {4}, {.temperature = 1e-30f}, 1)[0], largest);
     CHECK_EQ(Draw(device, logits, {4}, {.temperature = 1e-40f, .top_p = 0.9f}, 1)[0], largest);
   }
+}
+
+// Rows of one call that are drawn in different ways, and one recording for all of them.
+TEST(sample_takes_each_sequences_own_sampling_at_every_launch) {
+  const Device device;
+  Random random(31);
+  const int64_t n = 2500;  // more than a list of topk.cuh
+  const auto rows = static_cast<int64_t>(kFilters.size());
+  const auto logits = random.Normals(static_cast<size_t>(rows * n), 2.0f);
+  std::vector<int32_t> positions;
+  for (int64_t i = 0; i < rows; i++) positions.push_back(static_cast<int32_t>(random.Below(3000)));
+  const RowsAt batch(device, positions);
+  int64_t scratch_bytes = 0;
+  CHECK_OK(jg_sample_scratch_bytes(device.context(), rows, n, &scratch_bytes));
+  const DeviceArray<uint8_t> scratch(device, scratch_bytes);
+  const DeviceArray<float> logits_device(device, logits);
+  const DeviceArray<int32_t> ids(device, rows);
+  const auto sample = [&] {
+    return jg_sample(device.stream(), batch.batch(), 0, rows, n, logits_device.data(), n,
+                     ids.data(), scratch.data(), scratch_bytes);
+  };
+  CHECK_EQ(sample(), JG_INVALID_ARGUMENT);
+  CHECK(LastError().find("sequence 0 has no sampling") != std::string::npos);
+  batch.Sample({Filters{}}, 1);
+  jg_graph* graph = nullptr;
+  CHECK_OK(jg_graph_begin(device.stream()));
+  CHECK_OK(sample());
+  CHECK_OK(jg_graph_end(device.stream(), &graph));
+  for (uint64_t seed : {3u, 4u}) {
+    batch.Sample(kFilters, seed);
+    CHECK_OK(jg_graph_launch(device.stream(), graph));
+    const auto together = ids.Download();
+    for (size_t i = 0; i < kFilters.size(); i++) {
+      CHECK_FILTERS_CONTEXT(kFilters[i]);
+      const auto from = logits.begin() + static_cast<int64_t>(i) * n;
+      CHECK_EQ(
+          Draw(device, std::vector<float>(from, from + n), {positions[i]}, kFilters[i], seed)[0],
+          together[i]);
+    }
+  }
+  CHECK_OK(jg_graph_destroy(graph));
 }

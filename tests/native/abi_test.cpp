@@ -57,8 +57,9 @@ struct Batch {
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  // A chain and a tree, half of the rows each, over shuffled pages.
-  void Set(const Stream& stream, uint64_t seed) const {
+  // A chain and a tree, half of the rows each, over shuffled pages. Returns choices that lead to
+  // the last child of each row.
+  std::vector<int32_t> Set(const Stream& stream, uint64_t seed) const {
     constexpr int32_t kHalf = kRows / 2;
     Random random(seed);
     std::vector<int32_t> tokens;
@@ -73,8 +74,15 @@ struct Batch {
     }
     const std::array<int32_t, 2> committed = {150, 70};
     const auto pages = ShuffledPages(random, kPages * kPage, 0, kPages);
+    Ok(jg_batch_sampling(handle, 0, 0.8f, 40, 0.9f, 0.01f, 11));
+    Ok(jg_batch_sampling(handle, 1, 1.7f, 0, 0.95f, 0, 12));
     Ok(jg_batch_set(stream.handle, handle, kRows, tokens.data(), sequences.data(), parents.data(),
                     2, committed.data(), pages.data()));
+    std::vector<int32_t> choices(kRows, -1);
+    for (size_t i = 0; i < kRows; i++) {
+      if (parents[i] >= 0) choices[static_cast<size_t>(parents[i])] = tokens[i];
+    }
+    return choices;
   }
   jg_batch* handle = nullptr;
 };
@@ -131,7 +139,7 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
   const CpuContext context(threads);
   const Stream stream(context);
   const Batch batch(context);
-  batch.Set(stream, 8);
+  const std::vector<int32_t> choices = batch.Set(stream, 8);
   Random random(9);
   std::vector<Result> results;
   const auto keep = [&](const char* operation, const auto& values) {
@@ -179,6 +187,9 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
                   page_table.data(), std::ssize(page_table), std::ssize(from), from.data(),
                   to.data(), cache.data()));
   keep("kv_gather", cache);
+  Ok(jg_accept(stream.handle, batch.handle, choices.data(), 1, cache_dtype, kKvHeads, kHeadDim,
+               kLayers, layer_bytes, cache.data()));
+  keep("accept", cache);
 
   const auto bias = random.Normals(kVocabulary);
   auto logits = random.Normals(kRows * kVocabulary);
@@ -205,8 +216,8 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
   keep("topk values", values);
   Ok(jg_sample_scratch_bytes(context.handle, kRows, kVocabulary, &scratch_bytes));
   scratch.resize(static_cast<size_t>(scratch_bytes));
-  Ok(jg_sample(stream.handle, batch.handle, 0, kRows, kVocabulary, other.data(), kVocabulary, 0.8f,
-               40, 0.9f, 0.01f, 11, ids.data(), scratch.data(), scratch_bytes));
+  Ok(jg_sample(stream.handle, batch.handle, 0, kRows, kVocabulary, other.data(), kVocabulary,
+               ids.data(), scratch.data(), scratch_bytes));
   keep("sample", ids);
   return results;
 }

@@ -9,20 +9,32 @@ using namespace jangle::test;
 
 namespace {
 
+Sampling SamplingOf(const Filters& f, uint64_t seed) {
+  return {f.temperature,
+          f.top_k,
+          f.top_p,
+          f.min_p,
+          static_cast<uint32_t>(seed),
+          static_cast<uint32_t>(seed >> 32)};
+}
+
 // Draws one token per position from the same logits.
 std::vector<int32_t> Draw(const Kernels& kernels, const std::vector<float>& logits,
                           const std::vector<int32_t>& positions, const Filters& f, uint64_t seed) {
   BatchView view;
   view.rows = static_cast<int32_t>(positions.size());
+  const std::vector<int32_t> sequence(positions.size(), 0);
+  const Sampling sampling = SamplingOf(f, seed);
+  view.sequence = sequence.data();
   view.position = positions.data();
+  view.sampling = &sampling;
   GuardedBuffer<float> guarded(logits);
   GuardedBuffer<int32_t> ids(positions.size());
   const auto n = static_cast<int64_t>(logits.size());
   std::vector<unsigned char> scratch(
       static_cast<size_t>(kernels.sample_scratch_bytes(view.rows, n)));
-  kernels.sample({&view, 0, view.rows, n, guarded.data(), 0, f.temperature, f.top_k, f.top_p,
-                  f.min_p, seed, ids.data(), scratch.data()},
-                 0, view.rows);
+  kernels.sample({&view, 0, view.rows, n, guarded.data(), 0, ids.data(), scratch.data()}, 0,
+                 view.rows);
   return {ids.begin(), ids.end()};
 }
 
@@ -159,12 +171,15 @@ TEST(sample_is_the_same_alone_and_in_a_batch) {
       }
       BatchView view;
       view.rows = 131;
+      const std::vector<int32_t> sequence(131, 0);
+      const Sampling sampling = SamplingOf(f, 6);
+      view.sequence = sequence.data();
       view.position = positions.data();
+      view.sampling = &sampling;
       for (int64_t m = 1; m <= 128; m++) {
         std::vector<int32_t> ids(static_cast<size_t>(m));
         // The logits are those of the batch's rows from number 3 on.
-        const SampleArgs args = {&view,   3,       m,       n, logits.data(), ld,     f.temperature,
-                                 f.top_k, f.top_p, f.min_p, 6, ids.data(),    nullptr};
+        const SampleArgs args = {&view, 3, m, n, logits.data(), ld, ids.data(), nullptr};
         tier.kernels->sample(args, 0, m / 2);
         tier.kernels->sample(args, m / 2, m);
         for (size_t i = 0; i < ids.size(); i++) CHECK_EQ(ids[i], alone[i]);

@@ -27,6 +27,7 @@ class TestBatch {
     for (const TestSequence& s : sequences) max_pages = std::max(max_pages, s.pages.size());
     for (size_t n = 0; n < sequences.size(); n++) {
       const TestSequence& s = sequences[n];
+      const auto first = static_cast<int32_t>(token_.size());
       for (size_t i = 0; i < s.parents.size(); i++) {
         // The slots of the row's own path from the end of the committed prefix, by position.
         std::vector<int32_t> path;
@@ -40,6 +41,7 @@ class TestBatch {
           plain++;
         }
         token_.push_back(static_cast<int32_t>(i));
+        parent_.push_back(s.parents[i] < 0 ? -1 : first + s.parents[i]);
         sequence_.push_back(static_cast<int32_t>(n));
         position_.push_back(s.committed + length - 1);
         slot_.push_back(s.committed + static_cast<int32_t>(i));
@@ -55,12 +57,14 @@ class TestBatch {
         .max_pages = static_cast<int32_t>(max_pages),
         .token = token_.data(),
         .sequence = sequence_.data(),
+        .parent = parent_.data(),
         .position = position_.data(),
         .slot = slot_.data(),
         .linear = linear_.data(),
         .tail_begin = tail_begin_.data(),
         .tail_slots = tail_slots_.data(),
         .pages = pages_.data(),
+        .live = &view_.rows,
     };
   }
   TestBatch(const TestBatch&) = delete;
@@ -84,7 +88,8 @@ class TestBatch {
   }
 
  private:
-  std::vector<int32_t> token_, sequence_, position_, slot_, linear_, tail_begin_, tail_slots_;
+  std::vector<int32_t> token_, sequence_, parent_, position_, slot_, linear_, tail_begin_,
+      tail_slots_;
   std::vector<int32_t> pages_;
   BatchView view_;
 };

@@ -26,6 +26,10 @@ class ArgumentTest {
     device.close();
   }
 
+  private void setBatch() {
+    batch.set(new int[] {1, 5}, new int[] {-1, 0}, 0, 2, 70, new int[] {3, 1});
+  }
+
   private PackedWeight weight(DType dtype, int n, int k) {
     return device.weight(dtype, n, k, TestData.encode(dtype, new float[n][k]));
   }
@@ -194,6 +198,129 @@ class ArgumentTest {
   }
 
   @Test
+  void accept() {
+    KvLayer layer = device.layer(DType.F32, 4, 2, 8);
+    DeviceBuffer ids = device.ones(20);
+    kernels.accept(batch, ids, 0, 4, layer, 1, 0);
+    kernels.accept(batch, ids, 3, 1, layer, 1, 0);
+    long bytes = layer.buffer().bytes();
+    Refusal.of(BOUNDS, () -> kernels.accept(batch, ids, 0, 5, layer, 1, 0), "24", "20");
+    Refusal.of(BOUNDS, () -> kernels.accept(batch, ids, 4, 1, layer, 1, 0), "24", "20");
+    Refusal.of(BOUNDS, () -> kernels.accept(batch, ids, -1, 1, layer, 1, 0), "bytes -4");
+    Refusal.of(NATIVE, () -> kernels.accept(batch, ids, 1, -1, layer, 1, 0), "-1 apart");
+    Refusal.of(NATIVE, () -> kernels.accept(batch, ids, 0, 0, layer, 1, 0), "0 apart");
+    Refusal.of(BOUNDS, () -> kernels.accept(batch, ids, 0, 1, layer, 2, bytes), "bytes " + bytes);
+    Refusal.of(NATIVE, () -> kernels.accept(batch, ids, 0, 1, layer, 0, 0), "0 layers");
+    KvLayer few = device.layer(DType.F32, 3, 2, 8);
+    Refusal.of(SHAPE, () -> kernels.accept(batch, ids, 0, 1, few, 1, 0), "page 3", "3 pages");
+  }
+
+  /** What was asked of a batch when calls were recorded is asked of it at each launch. */
+  @Test
+  void launches() {
+    PackedWeight weight = weight(DType.F32, 6, 16);
+    Matrix x = device.output(2, 16);
+    Matrix table = Matrix.of(device.vector(new float[72 * 16]), 72, 16);
+    KvLayer layer = device.layer(DType.F16, 4, 1, 16);
+    DeviceBuffer ids = device.ones(8);
+    batch.sampling(1, 0, 1, 0, 1);
+    setBatch();
+    Graph graph =
+        device.keep(
+            kernels.capture(
+                () -> {
+                  kernels.embed(batch, weight, x);
+                  kernels.rope(batch, 16, table, x);
+                  kernels.kvAppend(batch, layer, x, x);
+                }));
+    kernels.launch(graph);
+    int[] parents = {-1, 0};
+    int[] pages = {3, 1};
+    batch.set(new int[] {1, 6}, parents, 0, 2, 70, pages);
+    Refusal.of(SHAPE, () -> kernels.launch(graph), "token 6 of a vocabulary of 6");
+    batch.set(new int[2], parents, 0, 2, 71, pages);
+    Refusal.of(SHAPE, () -> kernels.launch(graph), "position 72 of a table of 72");
+    batch.set(new int[2], new int[] {-1, -1}, 0, 2, 71, pages);
+    kernels.launch(graph);
+    batch.set(new int[2], parents, 0, 2, 70, new int[] {3, 4});
+    Refusal.of(SHAPE, () -> kernels.launch(graph), "page 4 of a cache of 4 pages");
+    batch.set(new int[1], parents, 0, 1, 70, pages);
+    Refusal.of(SHAPE, () -> kernels.launch(graph), "rows of the batch: found 2, expected 1");
+    batch.set(new int[1], parents, 0, 1, 2, 70, pages);
+    kernels.launch(graph);
+    Batch other = device.keep(kernels.newBatch(2, 2));
+    other.sampling(1, 0, 1, 0, 1);
+    other.set(new int[2], parents, 0, 2, 70, pages);
+    Graph drawing = device.keep(kernels.capture(() -> kernels.sample(other, 0, x, ids, null)));
+    kernels.launch(drawing);
+    other.set(new int[1], parents, 0, 1, 70, pages);
+    Refusal.of(SHAPE, () -> kernels.launch(drawing), "found 1, expected 2");
+    setBatch();
+    kernels.launch(graph);
+    kernels.synchronize();
+  }
+
+  @Test
+  void fused() {
+    FusedKernels fused = kernels.fused();
+    PackedWeight weight = weight(DType.F16, 12, 16);
+    Matrix x = device.output(2, 16);
+    Matrix y = device.output(2, 12);
+    DeviceBuffer norm = device.ones(64);
+    DeviceBuffer few = device.ones(60);
+    DeviceBuffer scratch = device.ones(fused.matmulScratchBytes(weight, 2));
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, y, norm, 1, y, null, false, scratch),
+        "rmsnormMatmul: inputs");
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, x, null, false, scratch),
+        "rmsnormMatmul: outputs");
+    Refusal.of(
+        SHAPE,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, y.top(1), null, false, scratch),
+        "rmsnormMatmul: rows");
+    Refusal.of(
+        BOUNDS, () -> fused.rmsnormMatmul(weight, x, few, 1, y, null, false, scratch), "64", "60");
+    Refusal.of(
+        BOUNDS,
+        () -> fused.rmsnormMatmul(weight, x, norm, 1, y, device.ones(44), false, scratch),
+        "48",
+        "44");
+    Refusal.of(
+        NATIVE, () -> fused.rmsnormMatmul(weight, x, norm, 1, y, null, false, null), "scratch");
+    Refusal.of(
+        SHAPE,
+        () -> fused.swigluMatmul(weight, x, x.top(1), y, null, false, scratch),
+        "swigluMatmul: up: rows");
+    Matrix dense = Matrix.of(device.vector(new float[32]), 2, 16);
+    Refusal.of(
+        SHAPE,
+        () -> fused.swigluMatmul(weight, x, dense, y, null, false, scratch),
+        "swigluMatmul: row distance");
+    Refusal.of(NATIVE, () -> fused.swigluMatmul(weight, x, x, y, null, false, null), "scratch");
+    KvLayer layer = device.layer(DType.F32, 4, 1, 8);
+    Matrix table = Matrix.of(device.vector(new float[80 * 8]), 80, 8);
+    Matrix q = x;
+    Matrix k = x.columns(0, 8);
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, q, k, layer), "ropeAppend: keys");
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, k, q, layer), "ropeAppend: values");
+    Refusal.of(
+        SHAPE,
+        () -> fused.ropeAppend(batch, table, q.columns(0, 12), k, k, layer),
+        "ropeAppend: columns of whole heads");
+    Refusal.of(
+        SHAPE,
+        () -> fused.ropeAppend(batch, table.columns(0, 6), q, k, k, layer),
+        "ropeAppend: table");
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q.top(1), k, k, layer), "rows");
+    Refusal.of(NATIVE, () -> fused.ropeAppend(batch, table.top(71), q, k, k, layer), "position 71");
+    KvLayer small = device.layer(DType.F32, 3, 1, 8);
+    Refusal.of(SHAPE, () -> fused.ropeAppend(batch, table, q, k, k, small), "page 3", "3 pages");
+  }
+
+  @Test
   void swigluAndResidual() {
     Matrix x = device.output(3, 12);
     Matrix dense = Matrix.of(device.vector(new float[36]), 3, 12);
@@ -226,38 +353,31 @@ class ArgumentTest {
   void sample() {
     Matrix logits = device.output(2, 12);
     DeviceBuffer ids = device.ones(8);
-    sample(1, logits, 1, 0, 1, 0, ids, "rows 1 + 2 of 2");
-    sample(-1, logits, 1, 0, 1, 0, ids, "rows -1");
-    sample(0, logits, 0, 0, 1, 0, ids, "temperature 0");
-    sample(0, logits, -1, 0, 1, 0, ids, "temperature -1");
-    sample(0, logits, Float.NaN, 0, 1, 0, ids, "temperature");
-    sample(0, logits, Float.POSITIVE_INFINITY, 0, 1, 0, ids, "temperature inf");
-    sample(0, logits, 1, -1, 1, 0, ids, "top_k -1");
-    sample(0, logits, 1, 0, 0, 0, ids, "top_p 0");
-    sample(0, logits, 1, 0, 1.5f, 0, ids, "top_p 1.5");
-    sample(0, logits, 1, 0, Float.NaN, 0, ids, "top_p");
-    sample(0, logits, 1, 0, 1, -0.5f, ids, "min_p -0.5");
-    sample(0, logits, 1, 0, 1, Float.NaN, ids, "min_p");
+    sampling(0, 0, 1, 0, "temperature 0");
+    sampling(-1, 0, 1, 0, "temperature -1");
+    sampling(Float.NaN, 0, 1, 0, "temperature");
+    sampling(Float.POSITIVE_INFINITY, 0, 1, 0, "temperature inf");
+    sampling(1, -1, 1, 0, "top_k -1");
+    sampling(1, 0, 0, 0, "top_p 0");
+    sampling(1, 0, 1.5f, 0, "top_p 1.5");
+    sampling(1, 0, Float.NaN, 0, "top_p");
+    sampling(1, 0, 1, -0.5f, "min_p -0.5");
+    sampling(1, 0, 1, Float.NaN, "min_p");
+    Refusal.of(NATIVE, () -> kernels.sample(batch, 0, logits, ids, null), "no sampling");
+    batch.sampling(1, 0, 1, 0, 1);
+    Refusal.of(NATIVE, () -> kernels.sample(batch, 0, logits, ids, null), "no sampling");
+    setBatch();
+    Refusal.of(NATIVE, () -> kernels.sample(batch, 1, logits, ids, null), "rows 1 + 2 of 2");
+    Refusal.of(NATIVE, () -> kernels.sample(batch, -1, logits, ids, null), "rows -1");
     DeviceBuffer few = device.ones(7);
-    Refusal.of(BOUNDS, () -> kernels.sample(batch, 0, logits, 1, 0, 1, 0, 1, few, null), "8", "7");
+    Refusal.of(BOUNDS, () -> kernels.sample(batch, 0, logits, few, null), "8", "7");
     Batch empty = device.keep(kernels.newBatch(2, 2));
-    Refusal.of(NATIVE, () -> kernels.sample(empty, 0, logits, 1, 0, 1, 0, 1, ids, null), "empty");
+    Refusal.of(NATIVE, () -> kernels.sample(empty, 0, logits, ids, null), "empty");
     Refusal.of(NATIVE, () -> kernels.sampleScratchBytes(0, 12), "0 rows");
   }
 
-  private void sample(
-      int firstRow,
-      Matrix logits,
-      float temperature,
-      int topK,
-      float topP,
-      float minP,
-      DeviceBuffer ids,
-      String part) {
-    Refusal.of(
-        NATIVE,
-        () -> kernels.sample(batch, firstRow, logits, temperature, topK, topP, minP, 1, ids, null),
-        part);
+  private void sampling(float temperature, int topK, float topP, float minP, String part) {
+    Refusal.of(NATIVE, () -> batch.sampling(temperature, topK, topP, minP, 1), part);
   }
 
   @Test

@@ -182,12 +182,15 @@ class BitIdentityTest {
               DeviceBuffer ids = device.ones(4L * count * 20);
               DeviceBuffer values = device.ones(4L * count * 20);
               DeviceBuffer drawn = device.ones(4L * count);
-              Batch batch = device.batch(new int[count], Tree.chain(count, first), new int[2]);
+              Tree chain = Tree.chain(count, first);
+              Batch batch = device.batch(new int[count], chain, new int[2]);
+              batch.sampling(3, 300, 0.95f, 0.01f, 11);
+              batch.set(new int[count], chain.parents(), 0, count, first, new int[2]);
               long bytes = device.kernels.sampleScratchBytes(count, 500);
               DeviceBuffer scratch = bytes == 0 ? null : device.ones(bytes);
               device.kernels.argmax(in, argmax);
               device.kernels.topk(in, 20, ids, values);
-              device.kernels.sample(batch, 0, in, 3, 300, 0.95f, 0.01f, 11, drawn, scratch);
+              device.kernels.sample(batch, 0, in, drawn, scratch);
               float[][] result = new float[count][42];
               for (int i = 0; i < count; i++) {
                 result[i][0] = device.ints(argmax, count)[i];

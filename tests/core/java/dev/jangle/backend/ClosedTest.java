@@ -1,5 +1,7 @@
 package dev.jangle.backend;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
 import dev.jangle.format.DType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -78,8 +80,27 @@ class ClosedTest {
     Refusal.of(TYPE, () -> kernels.kvAppend(batch, layer, x, x), "batch is closed");
     Refusal.of(TYPE, () -> kernels.attention(batch, layer, 1, 1, x, x, null), "batch is closed");
     Refusal.of(TYPE, () -> kernels.rope(batch, 8, table, x), "batch is closed");
-    Refusal.of(
-        TYPE, () -> kernels.sample(batch, 0, x, 1, 0, 1, 0, 1, ids, null), "batch is closed");
+    Refusal.of(TYPE, () -> batch.sampling(1, 0, 1, 0, 1), "batch is closed");
+    Refusal.of(TYPE, () -> kernels.sample(batch, 0, x, ids, null), "batch is closed");
+    Refusal.of(TYPE, () -> kernels.accept(batch, ids, 0, 1, layer, 1, 0), "batch is closed");
+  }
+
+  @Test
+  void hostBuffers() {
+    DeviceBuffer ids = device.ones(8);
+    HostBuffer host = device.backend.allocateHost(8);
+    kernels.download(ids, host, 8);
+    kernels.synchronize();
+    int[] values = new int[2];
+    host.get(0, values, 2);
+    assertArrayEquals(new int[] {-1, -1}, values);
+    Refusal.of(IndexOutOfBoundsException.class, () -> kernels.download(ids, host, 12), "12");
+    Refusal.of(IndexOutOfBoundsException.class, () -> host.get(1, values, 2));
+    Refusal.of(IndexOutOfBoundsException.class, () -> host.get(0, values, 3));
+    host.close();
+    host.close();
+    Refusal.of(TYPE, () -> kernels.download(ids, host, 8), "host buffer is closed");
+    Refusal.of(TYPE, () -> host.get(0, values, 1), "host buffer is closed");
   }
 
   @Test

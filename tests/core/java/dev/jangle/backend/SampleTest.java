@@ -102,20 +102,19 @@ class SampleTest {
 
   private static int[] draw(Device device, Tree tree, float[][] logits, Filters filters) {
     int rows = logits.length;
-    Batch batch = device.batch(new int[tree.rows()], tree, new int[tree.pages()]);
+    Batch batch = device.keep(device.kernels.newBatch(tree.rows(), tree.pages()));
+    batch.sampling(filters.temperature, filters.topK, filters.topP, filters.minP, SEED);
+    batch.set(
+        new int[tree.rows()],
+        tree.parents(),
+        0,
+        tree.rows(),
+        tree.committed(),
+        new int[tree.pages()]);
     DeviceBuffer ids = device.ones(4L * rows);
     long bytes = device.kernels.sampleScratchBytes(rows, logits[0].length);
     device.kernels.sample(
-        batch,
-        FIRST_ROW,
-        device.input(logits),
-        filters.temperature,
-        filters.topK,
-        filters.topP,
-        filters.minP,
-        SEED,
-        ids,
-        bytes == 0 ? null : device.ones(bytes));
+        batch, FIRST_ROW, device.input(logits), ids, bytes == 0 ? null : device.ones(bytes));
     return device.ints(ids, rows);
   }
 }

@@ -13,6 +13,7 @@ import dev.jangle.backend.KvLayer;
 import dev.jangle.backend.Machine;
 import dev.jangle.backend.OutOfDeviceMemoryException;
 import dev.jangle.format.DType;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -47,6 +48,28 @@ class KvCacheTest {
       caches.write(cache, 10, 11, 12, 13, 14, 15);
       cache.commitPath(new int[] {0, 2, 3, 5, 99}, 4);
       caches.assertHolds(cache, 1, 2, 10, 12, 13, 15);
+    }
+  }
+
+  /** More rows may have been accepted than are committed: the others are as good as not there. */
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16"})
+  void commitsTheFirstOfTheRowsThatWereAccepted(DType dtype) {
+    try (TaggedCaches caches = new TaggedCaches(dtype, 4);
+        KvCache cache = caches.open()) {
+      int[] start = TaggedCaches.range(1, PAGE - 2);
+      caches.write(cache, start);
+      cache.commit(start.length);
+      for (int kept : new int[] {4, 3, 2, 1, 0}) {
+        int length = cache.length();
+        caches.write(cache, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22);
+        caches.accept(cache, 0, 2, 5, 12);
+        cache.commit(kept);
+        int[] path = {10, 12, 15, 22};
+        start = TaggedCaches.append(start, Arrays.copyOf(path, kept));
+        caches.assertHolds(cache, start);
+        assertEquals(length + kept, cache.length());
+      }
     }
   }
 

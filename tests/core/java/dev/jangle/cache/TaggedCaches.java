@@ -89,7 +89,9 @@ final class TaggedCaches implements AutoCloseable {
     int[] parents = new int[tags.length];
     Arrays.setAll(parents, i -> tags.length > 128 ? i - 1 : (i - 1) / 2);
     parents[0] = -1;
-    batch.set(new int[tags.length], parents, 0, tags.length, cache.length(), cache.pages());
+    // A row's token is its number.
+    int[] tokens = IntStream.range(0, tags.length).toArray();
+    batch.set(tokens, parents, 0, tags.length, cache.length(), cache.pages());
     int width = KV_HEADS * HEAD_DIM;
     for (int layer = 0; layer < LAYERS; layer++) {
       float[] keys = new float[tags.length * width];
@@ -107,6 +109,21 @@ final class TaggedCaches implements AutoCloseable {
             Matrix.of(v, tags.length, width));
         kernels.synchronize();
       }
+    }
+  }
+
+  /** Accepts these rows of the last write: each is a child of the one before it. */
+  void accept(KvCache cache, int... path) {
+    int[] ids = new int[batch.rows()];
+    Arrays.fill(ids, -1);
+    for (int i = 1; i < path.length; i++) {
+      ids[path[i - 1]] = path[i];
+    }
+    try (Arena arena = Arena.ofConfined();
+        DeviceBuffer chosen = backend.allocate((long) ids.length * Integer.BYTES)) {
+      kernels.upload(arena.allocateFrom(ValueLayout.JAVA_INT, ids), chosen);
+      cache.accept(batch, chosen, 0, 1);
+      kernels.synchronize();
     }
   }
 

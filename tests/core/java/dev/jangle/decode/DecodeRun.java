@@ -28,7 +28,7 @@ final class DecodeRun implements AutoCloseable {
   private final Transformer transformer;
   private final Workspace work;
   private final KvCache cache;
-  private final Chooser chooser;
+  private final StepRunner runner;
   private final int contextLength;
 
   /**
@@ -51,7 +51,7 @@ final class DecodeRun implements AutoCloseable {
     int pages = (positions + KvLayer.PAGE - 1) / KvLayer.PAGE;
     cache =
         new KvCache(new KvPool(backend, transformer.config(), cacheFormat, pages), work.kernels());
-    chooser = new Chooser(backend, work, transformer.config().vocabSize());
+    runner = new StepRunner(transformer, backend, work, cache);
   }
 
   /** The tiny model of this name, which PyTorch wrote. */
@@ -94,6 +94,15 @@ final class DecodeRun implements AutoCloseable {
     }
   }
 
+  /** A generation that has not begun. */
+  Decoder decoder(
+      int[] prompt,
+      GenerationOptions options,
+      Set<Integer> endTokens,
+      Function<TokenHistory, TreePlanner> planners) {
+    return new Decoder(runner, options, planners, endTokens, prompt, contextLength);
+  }
+
   /** Answers a prompt of which the cache holds the beginning already. */
   Trace generate(
       int[] prompt,
@@ -102,16 +111,11 @@ final class DecodeRun implements AutoCloseable {
       Function<TokenHistory, TreePlanner> planners) {
     RecordingPlanner[] recording = new RecordingPlanner[1];
     Decoder decoder =
-        new Decoder(
-            transformer,
-            work,
-            cache,
-            chooser,
-            options,
-            history -> recording[0] = new RecordingPlanner(planners.apply(history)),
-            endTokens,
+        decoder(
             prompt,
-            contextLength);
+            options,
+            endTokens,
+            history -> recording[0] = new RecordingPlanner(planners.apply(history)));
     List<Integer> tokens = new ArrayList<>();
     List<float[]> logits = new ArrayList<>();
     decoder.prefill(() -> false);
@@ -172,7 +176,7 @@ final class DecodeRun implements AutoCloseable {
 
   @Override
   public void close() {
-    chooser.close();
+    runner.close();
     cache.close();
     work.close();
     transformer.close();

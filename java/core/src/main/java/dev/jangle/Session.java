@@ -2,8 +2,8 @@ package dev.jangle;
 
 import dev.jangle.cache.KvCache;
 import dev.jangle.cache.KvPool;
-import dev.jangle.decode.Chooser;
 import dev.jangle.decode.Decoder;
+import dev.jangle.decode.StepRunner;
 import dev.jangle.model.Workspace;
 import dev.jangle.text.ChatMessage;
 import java.util.ArrayList;
@@ -22,18 +22,18 @@ public final class Session implements AutoCloseable {
   private final KvPool pool;
   private final Workspace work;
   private final KvCache cache;
-  private final Chooser chooser;
+  private final StepRunner runner;
   private final List<ChatMessage> messages = new ArrayList<>();
   private final AtomicBoolean busy = new AtomicBoolean();
   private int[] cachedTokens = new int[0];
   private boolean closed;
 
-  private Session(Model model, KvPool pool, Workspace work, KvCache cache, Chooser chooser) {
+  private Session(Model model, KvPool pool, Workspace work, KvCache cache, StepRunner runner) {
     this.model = model;
     this.pool = pool;
     this.work = work;
     this.cache = cache;
-    this.chooser = chooser;
+    this.runner = runner;
   }
 
   /**
@@ -45,8 +45,8 @@ public final class Session implements AutoCloseable {
     try {
       work = model.transformer().newWorkspace();
       cache = new KvCache(pool, work.kernels());
-      Chooser chooser = new Chooser(model.backend(), work, model.config().vocabSize());
-      return new Session(model, pool, work, cache, chooser);
+      StepRunner runner = new StepRunner(model.transformer(), model.backend(), work, cache);
+      return new Session(model, pool, work, cache, runner);
     } catch (RuntimeException | Error e) {
       if (cache != null) {
         cache.close();
@@ -129,10 +129,7 @@ public final class Session implements AutoCloseable {
       }
       Decoder decoder =
           new Decoder(
-              model.transformer(),
-              work,
-              cache,
-              chooser,
+              runner,
               options,
               model.draftMemory(),
               model.tokenizer().endTokens(),
@@ -186,15 +183,20 @@ public final class Session implements AutoCloseable {
       }
       model.retain();
       Workspace forkWork = null;
+      KvCache forkCache = null;
       try {
         forkWork = model.transformer().newWorkspace();
-        Chooser forkChooser = new Chooser(model.backend(), forkWork, model.config().vocabSize());
-        KvCache forkCache = cache.fork(forkWork.kernels());
-        Session fork = new Session(model, pool, forkWork, forkCache, forkChooser);
+        forkCache = cache.fork(forkWork.kernels());
+        StepRunner forkRunner =
+            new StepRunner(model.transformer(), model.backend(), forkWork, forkCache);
+        Session fork = new Session(model, pool, forkWork, forkCache, forkRunner);
         fork.messages.addAll(messages);
         fork.cachedTokens = cachedTokens.clone();
         return fork;
       } catch (RuntimeException | Error e) {
+        if (forkCache != null) {
+          forkCache.close();
+        }
         if (forkWork != null) {
           forkWork.close();
         }
@@ -228,7 +230,7 @@ public final class Session implements AutoCloseable {
     }
     if (!closed) {
       closed = true;
-      chooser.close();
+      runner.close();
       cache.close();
       work.close();
       model.release();

@@ -166,6 +166,23 @@ public final class Backend implements AutoCloseable {
   }
 
   /**
+   * Takes zero-filled host memory that the device copies to and from by itself.
+   *
+   * @throws OutOfDeviceMemoryException where there is none
+   */
+  public HostBuffer allocateHost(long bytes) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ADDRESS);
+      int status = bindings.memory.hostAlloc(context(), bytes, out);
+      if (status == OutOfDeviceMemoryException.STATUS) {
+        throw new OutOfDeviceMemoryException(bindings.lastError());
+      }
+      bindings.check(status);
+      return new HostBuffer(this, out.get(ADDRESS, 0).address(), bytes);
+    }
+  }
+
+  /**
    * Memory of the GPU that another library took, as a buffer. It stays the other library's: closing
    * the buffer frees nothing, and the memory must not be freed before. That the GPU has memory at
    * both ends of the range, aligned to 256 bytes, is checked; that all of it is the caller's cannot
@@ -194,6 +211,10 @@ public final class Backend implements AutoCloseable {
 
   void free(long address) {
     bindings.check(bindings.memory.bufferFree(context(), MemorySegment.ofAddress(address)));
+  }
+
+  void freeHost(long address) {
+    bindings.check(bindings.memory.hostFree(context(), MemorySegment.ofAddress(address)));
   }
 
   /** A new order of execution with the operations on it. */

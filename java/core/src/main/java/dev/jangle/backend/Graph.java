@@ -1,6 +1,7 @@
 package dev.jangle.backend;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * Calls that {@link Kernels#capture} recorded, to be launched together. What they read and write
@@ -9,11 +10,18 @@ import java.lang.foreign.MemorySegment;
 public final class Graph implements AutoCloseable {
   private final Backend backend;
   private final MemorySegment handle;
+  private final List<Runnable> checks;
   private boolean closed;
 
-  Graph(Backend backend, MemorySegment handle) {
+  Graph(Backend backend, MemorySegment handle, List<Runnable> checks) {
     this.backend = backend;
     this.handle = handle;
+    this.checks = checks;
+  }
+
+  /** What the recorded calls ask of their batches, each of which throws where it is not so. */
+  List<Runnable> checks() {
+    return checks;
   }
 
   MemorySegment handle() {

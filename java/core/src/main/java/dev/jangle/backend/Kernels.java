@@ -10,6 +10,8 @@ import dev.jangle.ffi.Bindings;
 import dev.jangle.format.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The operations of {@code jangle.h} on one stream, each under the header's name. Shapes, bounds
@@ -22,6 +24,8 @@ public final class Kernels implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment stream;
   private final MemorySegment longOut;
+  private final FusedKernels fused;
+  private List<Runnable> recording; // what a launch of the calls so far must check, or null
   private boolean closed;
 
   Kernels(Backend backend) {
@@ -31,6 +35,7 @@ public final class Kernels implements AutoCloseable {
     bindings.check(bindings.streams.streamCreate(backend.context(), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
+    fused = new FusedKernels(backend, this);
   }
 
   /** On a stream of another library. */
@@ -42,6 +47,7 @@ public final class Kernels implements AutoCloseable {
         bindings.streams.streamWrap(backend.context(), MemorySegment.ofAddress(handle), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
+    fused = new FusedKernels(backend, this);
   }
 
   /**
@@ -49,6 +55,11 @@ public final class Kernels implements AutoCloseable {
    */
   public Batch newBatch(int maxRows, int maxPages) {
     return new Batch(backend, this, maxRows, maxPages);
+  }
+
+  /** The fused operations, on this stream. */
+  public FusedKernels fused() {
+    return fused;
   }
 
   /**
@@ -111,6 +122,7 @@ public final class Kernels implements AutoCloseable {
   /** {@code out[i] = weight[token of row i]}. */
   public void embed(Batch batch, PackedWeight weight, Matrix out) {
     requireRows(batch, out);
+    atLaunch(() -> batch.requireTokens(weight.n()));
     requireShape("embed", out.cols(), weight.k());
     bindings.check(
         bindings.weights.embed(
@@ -219,6 +231,7 @@ public final class Kernels implements AutoCloseable {
     requireShape("rope: table", table.cols(), headDim);
     requireShape("rope: table", table.ld(), headDim);
     requireShape("rope: columns of whole heads", x.cols() / headDim * headDim, x.cols());
+    atLaunch(() -> batch.requirePositions(table.rows()));
     bindings.check(
         bindings.cache.rope(
             stream(),
@@ -235,7 +248,7 @@ public final class Kernels implements AutoCloseable {
   public void kvAppend(Batch batch, KvLayer layer, Matrix k, Matrix v) {
     requireRows(batch, k);
     requireRows(batch, v);
-    batch.requirePages(layer);
+    requirePages(batch, layer);
     requireShape("kvAppend: keys", k.cols(), (long) layer.kvHeads() * layer.headDim());
     requireShape("kvAppend: values", v.cols(), k.cols());
     bindings.check(
@@ -292,6 +305,40 @@ public final class Kernels implements AutoCloseable {
     }
   }
 
+  /**
+   * Walks the batch's tree from row 0 to the child whose token is the row's id while there is one,
+   * and moves the keys and values of the rows walked to the slots behind the committed ones, in all
+   * layers; see {@code jg_accept}.
+   *
+   * @param ids what the model has chosen after row i: integer {@code first + i * stride}
+   * @param layer the first of {@code layers} layers that lie {@code layerBytes} apart
+   */
+  public void accept(
+      Batch batch,
+      DeviceBuffer ids,
+      long first,
+      long stride,
+      KvLayer layer,
+      int layers,
+      long layerBytes) {
+    requirePages(batch, layer);
+    requireLayers(layer, layers, layerBytes);
+    long rows = batch.rows();
+    atLaunch(() -> requireShape("accept: rows of the batch", batch.rows(), rows));
+    bindings.check(
+        bindings.cache.accept(
+            stream(),
+            batch.handle(),
+            ids.range(first * Integer.BYTES, ((rows - 1) * stride + 1) * Integer.BYTES),
+            stride,
+            layer.dtype().code(),
+            layer.kvHeads(),
+            layer.headDim(),
+            layers,
+            layerBytes,
+            layer.address()));
+  }
+
   /** Bytes of scratch that {@link #attention} needs for rows of a batch made for so many pages. */
   public long attentionScratchBytes(int heads, int headDim, int rows, int maxPages) {
     bindings.check(
@@ -315,7 +362,7 @@ public final class Kernels implements AutoCloseable {
       DeviceBuffer scratch) {
     requireRows(batch, q);
     requireRows(batch, out);
-    batch.requirePages(layer);
+    requirePages(batch, layer);
     requireShape("attention: queries", q.cols(), (long) heads * layer.headDim());
     requireShape("attention: outputs", out.cols(), q.cols());
     bindings.check(
@@ -378,6 +425,12 @@ public final class Kernels implements AutoCloseable {
 
   /** The k largest of each row, largest first; all ids -1 where the row has a NaN. */
   public void topk(Matrix logits, int k, DeviceBuffer ids, DeviceBuffer values) {
+    topk(logits, k, ids, 0, values, 0);
+  }
+
+  /** The same, with ids from integer {@code firstId} on and values from {@code firstValue} on. */
+  public void topk(
+      Matrix logits, int k, DeviceBuffer ids, long firstId, DeviceBuffer values, long firstValue) {
     bindings.check(
         bindings.rows.topk(
             stream(),
@@ -386,8 +439,8 @@ public final class Kernels implements AutoCloseable {
             k,
             logits.address(),
             logits.ld(),
-            ids.range(0, logits.rows() * k * Integer.BYTES),
-            values.range(0, logits.rows() * k * Float.BYTES)));
+            ids.range(firstId * Integer.BYTES, logits.rows() * k * Integer.BYTES),
+            values.range(firstValue * Float.BYTES, logits.rows() * k * Float.BYTES)));
   }
 
   /** Bytes of scratch that {@link #sample} needs. */
@@ -396,18 +449,15 @@ public final class Kernels implements AutoCloseable {
     return longOut.get(JAVA_LONG, 0);
   }
 
-  /** A seeded draw for each of the batch's rows from {@code firstRow} on; see {@code jg_sample}. */
+  /**
+   * A seeded draw for each of the batch's rows from {@code firstRow} on, as {@link Batch#sampling}
+   * says; see {@code jg_sample}.
+   */
   public void sample(
-      Batch batch,
-      int firstRow,
-      Matrix logits,
-      float temperature,
-      int topK,
-      float topP,
-      float minP,
-      long seed,
-      DeviceBuffer ids,
-      DeviceBuffer scratch) {
+      Batch batch, int firstRow, Matrix logits, DeviceBuffer ids, DeviceBuffer scratch) {
+    long rows = batch.rows();
+    atLaunch(() -> requireShape("sample: rows of the batch", batch.rows(), rows));
+    atLaunch(batch::requireSampling);
     bindings.check(
         bindings.rows.sample(
             stream(),
@@ -417,11 +467,6 @@ public final class Kernels implements AutoCloseable {
             logits.cols(),
             logits.address(),
             logits.ld(),
-            temperature,
-            topK,
-            topP,
-            minP,
-            seed,
             ids.range(0, logits.rows() * Integer.BYTES),
             scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
             scratch == null ? 0 : scratch.bytes()));
@@ -465,6 +510,16 @@ public final class Kernels implements AutoCloseable {
     synchronize();
   }
 
+  /**
+   * Copies the start of a buffer to the start of host memory in stream order, without waiting: it
+   * is there after {@link #synchronize}. Can be recorded.
+   */
+  public void download(DeviceBuffer from, HostBuffer to, long bytes) {
+    bindings.check(
+        bindings.memory.copyToHost(
+            stream(), to.memory().asSlice(0, bytes), from.range(0, bytes), bytes));
+  }
+
   /** The rows of a matrix, on the host. Waits. */
   public float[][] download(Matrix matrix) {
     float[][] rows = new float[(int) matrix.rows()][];
@@ -494,6 +549,8 @@ public final class Kernels implements AutoCloseable {
    */
   public Graph capture(Runnable calls) {
     bindings.check(bindings.streams.graphBegin(stream()));
+    List<Runnable> checks = new ArrayList<>();
+    recording = checks;
     boolean whole = false;
     try (Arena step = Arena.ofConfined()) {
       MemorySegment out = step.allocate(ADDRESS);
@@ -501,6 +558,7 @@ public final class Kernels implements AutoCloseable {
         calls.run();
         whole = true;
       } finally {
+        recording = null;
         int status = bindings.streams.graphEnd(stream(), out);
         if (whole) {
           bindings.check(status);
@@ -508,12 +566,17 @@ public final class Kernels implements AutoCloseable {
           bindings.check(bindings.streams.graphDestroy(out.get(ADDRESS, 0)));
         }
       }
-      return new Graph(backend, out.get(ADDRESS, 0));
+      return new Graph(backend, out.get(ADDRESS, 0), checks);
     }
   }
 
-  /** Runs what was recorded. */
+  /**
+   * Runs what was recorded.
+   *
+   * @throws RuntimeException where a batch has other rows than one that was recorded may have
+   */
   public void launch(Graph graph) {
+    graph.checks().forEach(Runnable::run);
     bindings.check(bindings.streams.graphLaunch(stream(), graph.handle()));
   }
 
@@ -562,8 +625,23 @@ public final class Kernels implements AutoCloseable {
         .address();
   }
 
-  private static void requireRows(Batch batch, Matrix matrix) {
-    requireShape("rows of the batch", matrix.rows(), batch.rows());
+  /** Makes a check at each launch of what is being recorded. */
+  void atLaunch(Runnable check) {
+    if (recording != null) {
+      recording.add(check);
+    }
+  }
+
+  /** Refuses a matrix that has not the batch's rows, now and at each launch. */
+  void requireRows(Batch batch, Matrix matrix) {
+    batch.requireRows(matrix);
+    atLaunch(() -> batch.requireRows(matrix));
+  }
+
+  /** Refuses a layer that has not all pages of the batch, now and at each launch. */
+  void requirePages(Batch batch, KvLayer layer) {
+    batch.requirePages(layer);
+    atLaunch(() -> batch.requirePages(layer));
   }
 
   @Override

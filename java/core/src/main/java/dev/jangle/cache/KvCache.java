@@ -1,5 +1,7 @@
 package dev.jangle.cache;
 
+import dev.jangle.backend.Batch;
+import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.KvLayer;
 import java.util.Arrays;
@@ -71,7 +73,20 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
-  /** Commits the first {@code rows} rows of the last pass, which are a chain. */
+  /**
+   * Moves the rows that the model's choices lead to, from row 0 of the batch on, to where {@link
+   * #commit} takes them from. On the device, in stream order; see {@link Kernels#accept}.
+   *
+   * @param ids the choice after row i: integer {@code first + i * stride}
+   */
+  public void accept(Batch batch, DeviceBuffer ids, long first, long stride) {
+    kernels.accept(batch, ids, first, stride, pool.layer(0), pool.layerCount(), pool.layerBytes());
+  }
+
+  /**
+   * Commits the first {@code rows} rows of the last pass, which are a chain, or were moved by
+   * {@link #accept}.
+   */
   public void commit(int rows) {
     if (rows < 0 || length + rows > pages.length * KvLayer.PAGE) {
       throw new IllegalArgumentException(rows + " rows to commit after " + length);

@@ -1,23 +1,22 @@
 package dev.jangle.decode;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
-import dev.jangle.GenerationOptions;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.DeviceBuffer;
+import dev.jangle.backend.HostBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Matrix;
+import dev.jangle.cache.KvCache;
 import dev.jangle.model.Workspace;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Chooses the token after each row of logits: the largest (lowest id on a tie), or the seeded draw.
  * The draw depends on the seed, the row's position and the token ids only, so it is the same
  * whether the row was verified in a tree or decoded alone. Belongs to one session.
+ *
+ * <p>What was chosen lies in one buffer, so that it comes to the host in one copy: for all rows the
+ * ids, unless they are the first of the likeliest; the ids of the likeliest; their logits.
  */
-public final class Chooser implements AutoCloseable {
+final class Chooser implements AutoCloseable {
   /** The most likeliest tokens per row that a planner may ask for. */
   static final int MOST_TOP = 16;
 
@@ -27,51 +26,93 @@ public final class Chooser implements AutoCloseable {
   final int[] topIds = new int[ROWS * MOST_TOP];
   final float[] topValues = new float[ROWS * MOST_TOP];
   private final Workspace work;
-  private final Arena arena = Arena.ofShared();
-  private final MemorySegment hostIds = arena.allocate(JAVA_INT, (long) ROWS * MOST_TOP);
-  private final MemorySegment hostValues = arena.allocate(JAVA_FLOAT, (long) ROWS * MOST_TOP);
-  private final DeviceBuffer ids;
-  private final DeviceBuffer values;
+  private final DeviceBuffer chosen;
+  private final HostBuffer host;
   private final DeviceBuffer scratch;
 
-  public Chooser(Backend backend, Workspace work, int vocab) {
+  /**
+   * How tokens are chosen.
+   *
+   * @param sampled drawn, not the largest
+   * @param topK how many of the likeliest tokens are wanted, too
+   */
+  record Choice(boolean sampled, int topK) {
+    /** Integers per row before those of the likeliest. */
+    int ids() {
+      return sampled || topK == 0 ? 1 : 0;
+    }
+
+    /** How far apart the rows' ids are. */
+    int stride() {
+      return ids() == 1 ? 1 : topK;
+    }
+
+    /** Integers and floats per row. */
+    int width() {
+      return ids() + 2 * topK;
+    }
+  }
+
+  Chooser(Backend backend, Workspace work, int vocab) {
     this.work = work;
-    ids = backend.allocate(hostIds.byteSize());
-    values = backend.allocate(hostValues.byteSize());
-    long bytes = work.kernels().sampleScratchBytes(ROWS, vocab);
-    scratch = bytes == 0 ? null : backend.allocate(bytes);
+    long bytes = (long) ROWS * new Choice(true, MOST_TOP).width() * Integer.BYTES;
+    chosen = backend.allocate(bytes);
+    host = backend.allocateHost(bytes);
+    long scratchBytes = work.kernels().sampleScratchBytes(ROWS, vocab);
+    scratch = scratchBytes == 0 ? null : backend.allocate(scratchBytes);
   }
 
   /**
-   * Fills {@link #next}, and {@link #topIds} and {@link #topValues} where {@code topK > 0}.
+   * Chooses after each row of logits. Can be recorded, as can {@link #accept} and {@link
+   * #download}.
    *
    * @param firstRow the batch's row that the first row of logits belongs to
+   */
+  void choose(Matrix logits, int firstRow, Choice choice) {
+    Kernels kernels = work.kernels();
+    long rows = logits.rows();
+    if (choice.sampled) {
+      kernels.sample(work.batch(), firstRow, logits, chosen, scratch);
+    } else if (choice.topK == 0) {
+      kernels.argmax(logits, chosen);
+    }
+    if (choice.topK > 0) {
+      long ids = rows * choice.ids();
+      kernels.topk(logits, choice.topK, chosen, ids, chosen, ids + rows * choice.topK);
+    }
+  }
+
+  /** Moves the rows that the choices lead to in the cache. The logits were those of all rows. */
+  void accept(KvCache cache, Choice choice) {
+    cache.accept(work.batch(), chosen, 0, choice.stride());
+  }
+
+  /** Brings what was chosen after so many rows to the host. */
+  void download(long rows, Choice choice) {
+    work.kernels().download(chosen, host, rows * choice.width() * Integer.BYTES);
+  }
+
+  /**
+   * Waits, and fills {@link #next}, and {@link #topIds} and {@link #topValues} where they are
+   * wanted.
+   *
+   * @param rows the first of them are read
+   * @param downloaded rows of the download
    * @throws ArithmeticException where a logit is not a number
    */
-  void choose(Matrix logits, int firstRow, int topK, GenerationOptions options) {
-    Kernels kernels = work.kernels();
-    int rows = (int) logits.rows();
-    if (topK > 0) {
-      kernels.topk(logits, topK, ids, values);
-      kernels.download(ids, hostIds.asSlice(0, (long) rows * topK * Integer.BYTES));
-      kernels.download(values, hostValues.asSlice(0, (long) rows * topK * Float.BYTES));
-      MemorySegment.copy(hostIds, JAVA_INT, 0, topIds, 0, rows * topK);
-      MemorySegment.copy(hostValues, JAVA_FLOAT, 0, topValues, 0, rows * topK);
-    }
-    if (options.temperature() == 0 && topK > 0) {
-      for (int row = 0; row < rows; row++) {
-        next[row] = topIds[row * topK];
-      }
-    } else {
-      if (options.temperature() == 0) {
-        kernels.argmax(logits, ids);
-      } else {
-        sample(logits, firstRow, options);
-      }
-      kernels.download(ids, hostIds.asSlice(0, (long) rows * Integer.BYTES));
-      MemorySegment.copy(hostIds, JAVA_INT, 0, next, 0, rows);
+  void read(int rows, int downloaded, Choice choice) {
+    work.kernels().synchronize();
+    int topK = choice.topK;
+    long ids = (long) downloaded * choice.ids();
+    host.get(ids, topIds, rows * topK);
+    host.get(ids + (long) downloaded * topK, topValues, rows * topK);
+    if (ids > 0) {
+      host.get(0, next, rows);
     }
     for (int row = 0; row < rows; row++) {
+      if (ids == 0) {
+        next[row] = topIds[row * topK];
+      }
       if (next[row] < 0) {
         throw new ArithmeticException(
             "the model's logits are not numbers (NaN): its weights are damaged, or overflow in"
@@ -80,28 +121,12 @@ public final class Chooser implements AutoCloseable {
     }
   }
 
-  private void sample(Matrix logits, int firstRow, GenerationOptions options) {
-    work.kernels()
-        .sample(
-            work.batch(),
-            firstRow,
-            logits,
-            (float) options.temperature(),
-            options.topK(),
-            (float) options.topP(),
-            (float) options.minP(),
-            options.seed(),
-            ids,
-            scratch);
-  }
-
   @Override
   public void close() {
-    ids.close();
-    values.close();
+    chosen.close();
+    host.close();
     if (scratch != null) {
       scratch.close();
     }
-    arena.close();
   }
 }

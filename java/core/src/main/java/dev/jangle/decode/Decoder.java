@@ -5,10 +5,8 @@ import dev.jangle.DraftKind;
 import dev.jangle.GenerationOptions;
 import dev.jangle.Statistics;
 import dev.jangle.StopReason;
-import dev.jangle.backend.Matrix;
 import dev.jangle.cache.ContextFullException;
 import dev.jangle.cache.KvCache;
-import dev.jangle.model.Transformer;
 import dev.jangle.model.Workspace;
 import java.util.Arrays;
 import java.util.Set;
@@ -25,11 +23,8 @@ import java.util.function.Function;
  * #tokens(int)}. One thread at a time.
  */
 public final class Decoder {
-  private final Transformer transformer;
-  private final Workspace work;
+  private final StepRunner runner;
   private final KvCache cache;
-  private final Chooser chooser;
-  private final GenerationOptions options;
   private final Set<Integer> endTokens;
   private final TokenHistory history = new TokenHistory();
   private final TreePlanner planner;
@@ -49,26 +44,20 @@ public final class Decoder {
   private long decodeNanos;
 
   /**
-   * @param cache holds the first {@code cache.length()} tokens of the prompt already; at least one
-   *     is left to compute
+   * @param runner its cache holds the first tokens of the prompt already; at least one is left to
+   *     compute
    * @param contextLength the most tokens of prompt and output together
    * @throws ContextFullException where the prompt alone fills the context; nothing has changed
    */
   public Decoder(
-      Transformer transformer,
-      Workspace work,
-      KvCache cache,
-      Chooser chooser,
+      StepRunner runner,
       GenerationOptions options,
       DraftMemory memory,
       Set<Integer> endTokens,
       int[] prompt,
       int contextLength) {
     this(
-        transformer,
-        work,
-        cache,
-        chooser,
+        runner,
         options,
         history -> planner(options.decoding(), history, memory),
         endTokens,
@@ -78,10 +67,7 @@ public final class Decoder {
 
   /** With a planner of one's own, made from the history that it will see grow. */
   Decoder(
-      Transformer transformer,
-      Workspace work,
-      KvCache cache,
-      Chooser chooser,
+      StepRunner runner,
       GenerationOptions options,
       Function<TokenHistory, TreePlanner> planners,
       Set<Integer> endTokens,
@@ -93,11 +79,8 @@ public final class Decoder {
                   + " shorten it, or open the model with a longer context")
               .formatted(prompt.length, contextLength));
     }
-    this.transformer = transformer;
-    this.work = work;
-    this.cache = cache;
-    this.chooser = chooser;
-    this.options = options;
+    this.runner = runner;
+    this.cache = runner.cache();
     this.endTokens = Set.copyOf(endTokens);
     this.promptTokens = prompt.length;
     this.cachedTokens = cache.length();
@@ -108,6 +91,7 @@ public final class Decoder {
       history.add(token);
     }
     this.planner = planners.apply(history);
+    runner.choose(options);
   }
 
   private static TreePlanner planner(Decoding decoding, TokenHistory history, DraftMemory memory) {
@@ -125,10 +109,8 @@ public final class Decoder {
    */
   public void prefill(BooleanSupplier cancelled) {
     long start = System.nanoTime();
-    int[] parents = new int[Workspace.MAX_ROWS];
-    for (int i = 0; i < parents.length; i++) {
-      parents[i] = i - 1;
-    }
+    int[] chain = new int[Workspace.MAX_ROWS];
+    Arrays.setAll(chain, i -> i - 1);
     int[] chunk = new int[Workspace.MAX_ROWS];
     while (cache.length() < promptTokens) {
       if (cancelled.getAsBoolean()) {
@@ -139,21 +121,20 @@ public final class Decoder {
       for (int i = 0; i < rows; i++) {
         chunk[i] = history.get(cache.length() + i);
       }
-      cache.reserve(rows);
-      work.batch().set(chunk, parents, 0, rows, cache.length(), cache.pages());
-      transformer.forward(work, cache);
-      if (cache.length() + rows == promptTokens) {
-        Matrix logits = transformer.logits(work, rows - 1, 1);
-        chooser.choose(logits, rows - 1, 0, options);
-      }
-      cache.commit(rows);
+      runner.prefill(chunk, chain, rows, cache.length() + rows == promptTokens);
     }
     stepCount = 0;
-    emit(chooser.next[0], DraftKind.NONE);
+    emit(runner.next()[0], DraftKind.NONE);
     prefillNanos = System.nanoTime() - start;
   }
 
-  /** One forward pass over a tree. Its tokens are then {@link #stepToken}. */
+  /**
+   * One forward pass over a tree. Its tokens are then {@link #stepToken}.
+   *
+   * <p>The device has walked the tree by the same choices and moved the rows of the whole path. An
+   * end token or the limit may cut the path: then the first of these rows are committed, and what
+   * lies behind them is overwritten by the next pass like the slots of a rejected draft.
+   */
   public void step() {
     long start = System.nanoTime();
     stepCount = 0;
@@ -161,30 +142,27 @@ public final class Decoder {
     // The step writes at most one token more than its deepest accepted node.
     planner.plan(tree, mostTokens - generated - 1);
     int rows = tree.size();
-    cache.reserve(rows);
-    work.batch().set(tree.token, tree.parent, 0, rows, cache.length(), cache.pages());
-    transformer.forward(work, cache);
-    Matrix logits = transformer.logits(work, 0, rows);
-    chooser.choose(logits, 0, planner.topK(), options);
+    long recording = runner.step(tree.token, tree.parent, rows, planner.topK());
+    int[] next = runner.next();
 
-    int length = tree.walk(chooser.next, path);
+    int length = tree.walk(next, path);
     int kept = 0; // nodes of the path that are part of the output, the root included
     while (kept < length && stopReason == null) {
       int node = path[kept++];
       boolean drafted = kept < length;
-      emit(chooser.next[node], drafted ? tree.source[path[kept]] : DraftKind.NONE);
+      emit(next[node], drafted ? tree.source[path[kept]] : DraftKind.NONE);
     }
-    cache.commitPath(path, kept);
+    cache.commit(kept);
     StepOutcome outcome =
         new StepOutcome(
-            tree, chooser.next, path, kept, chooser.topIds, chooser.topValues, planner.topK());
+            tree, next, path, kept, runner.topIds(), runner.topValues(), planner.topK());
     counter.step(outcome, kept);
     if (stopReason == null) {
       planner.observe(outcome);
     }
     long nanos = System.nanoTime() - start;
     decodeNanos += nanos;
-    planner.timed(rows, cache.length() - kept, nanos);
+    planner.timed(rows, cache.length() - kept, nanos - recording);
   }
 
   private void emit(int token, DraftKind source) {

@@ -1,9 +1,7 @@
 package dev.jangle.decode;
 
-import dev.jangle.GenerationOptions;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.KvLayer;
-import dev.jangle.backend.Matrix;
 import dev.jangle.cache.KvCache;
 import dev.jangle.cache.KvPool;
 import dev.jangle.format.DType;
@@ -25,15 +23,13 @@ final class StepCostMeter {
   private static final int LONG_CONTEXT = 512;
 
   private final Transformer transformer;
-  private final Workspace work;
   private final KvCache cache;
-  private final Chooser chooser;
+  private final StepRunner runner;
 
-  private StepCostMeter(Transformer transformer, Workspace work, KvCache cache, Chooser chooser) {
+  private StepCostMeter(Transformer transformer, StepRunner runner) {
     this.transformer = transformer;
-    this.work = work;
-    this.cache = cache;
-    this.chooser = chooser;
+    this.cache = runner.cache();
+    this.runner = runner;
   }
 
   static StepCosts measure(Transformer transformer, Backend backend, DType kvFormat) {
@@ -42,8 +38,8 @@ final class StepCostMeter {
     KvPool pool = new KvPool(backend, transformer.config(), kvFormat, pages);
     try (Workspace work = transformer.newWorkspace();
         KvCache cache = new KvCache(pool, work.kernels());
-        Chooser chooser = new Chooser(backend, work, transformer.config().vocabSize())) {
-      return new StepCostMeter(transformer, work, cache, chooser).measure(longContext);
+        StepRunner runner = new StepRunner(transformer, backend, work, cache)) {
+      return new StepCostMeter(transformer, runner).measure(longContext);
     }
   }
 
@@ -97,11 +93,7 @@ final class StepCostMeter {
     }
     parents[0] = -1;
     long start = System.nanoTime();
-    cache.reserve(rows);
-    work.batch().set(tokens, parents, 0, rows, cache.length(), cache.pages());
-    transformer.forward(work, cache);
-    Matrix logits = transformer.logits(work, 0, rows);
-    chooser.choose(logits, 0, RecyclingDrafts.SUCCESSORS, GenerationOptions.defaults());
-    return System.nanoTime() - start;
+    long recording = runner.step(tokens, parents, rows, RecyclingDrafts.SUCCESSORS);
+    return System.nanoTime() - start - recording;
   }
 }

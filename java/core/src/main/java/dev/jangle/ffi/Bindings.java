@@ -12,10 +12,10 @@ import java.util.Map;
 /**
  * The functions of {@code jangle.h}, of one library; one instance per library, as many as wanted in
  * one process. A class per group: {@link #devices}, {@link #memory}, {@link #streams}, {@link
- * #events}, {@link #batches}, {@link #weights}, {@link #cache}, {@link #rows}, {@link
- * #trainingProducts}, {@link #trainingRows}. Each method has the name, and the order and types of
- * the arguments, of its function, and returns its status, to be given to {@link #check}. A test
- * compares every descriptor with the header.
+ * #events}, {@link #batches}, {@link #weights}, {@link #cache}, {@link #rows}, {@link #fused},
+ * {@link #trainingProducts}, {@link #trainingRows}. Each method has the name, and the order and
+ * types of the arguments, of its function, and returns its status, to be given to {@link #check}. A
+ * test compares every descriptor with the header.
  *
  * <p>Nothing is checked here: {@code dev.jangle.backend} does that before it calls.
  *
@@ -44,6 +44,7 @@ public final class Bindings {
           WeightFunctions.DOWNCALLS,
           CacheFunctions.DOWNCALLS,
           RowFunctions.DOWNCALLS,
+          FusedFunctions.DOWNCALLS,
           TrainingProductFunctions.DOWNCALLS,
           TrainingRowFunctions.DOWNCALLS);
 
@@ -55,6 +56,7 @@ public final class Bindings {
   public final WeightFunctions weights;
   public final CacheFunctions cache;
   public final RowFunctions rows;
+  public final FusedFunctions fused;
   public final TrainingProductFunctions trainingProducts;
   public final TrainingRowFunctions trainingRows;
 
@@ -82,6 +84,7 @@ public final class Bindings {
     weights = new WeightFunctions(library);
     cache = new CacheFunctions(library);
     rows = new RowFunctions(library);
+    fused = new FusedFunctions(library);
     trainingProducts = new TrainingProductFunctions(library);
     trainingRows = new TrainingRowFunctions(library);
   }

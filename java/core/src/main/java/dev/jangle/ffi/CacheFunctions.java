@@ -46,6 +46,19 @@ public final class CacheFunctions {
           ADDRESS,
           ADDRESS,
           ADDRESS);
+  private static final MethodHandle ACCEPT =
+      DOWNCALLS.of(
+          "jg_accept",
+          ADDRESS,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_INT,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          JAVA_LONG,
+          ADDRESS);
   private static final MethodHandle ATTENTION_SCRATCH_BYTES =
       DOWNCALLS.of(
           "jg_attention_scratch_bytes",
@@ -76,6 +89,7 @@ public final class CacheFunctions {
   private final MemorySegment rope;
   private final MemorySegment kvAppend;
   private final MemorySegment kvGather;
+  private final MemorySegment accept;
   private final MemorySegment attentionScratchBytes;
   private final MemorySegment attention;
 
@@ -83,6 +97,7 @@ public final class CacheFunctions {
     rope = library.function("jg_rope");
     kvAppend = library.function("jg_kv_append");
     kvGather = library.function("jg_kv_gather");
+    accept = library.function("jg_accept");
     attentionScratchBytes = library.function("jg_attention_scratch_bytes");
     attention = library.function("jg_attention");
   }
@@ -152,6 +167,36 @@ public final class CacheFunctions {
               count,
               from,
               to,
+              kvPages);
+    } catch (Throwable e) {
+      throw Downcalls.unexpected(e);
+    }
+  }
+
+  public int accept(
+      MemorySegment stream,
+      MemorySegment batch,
+      MemorySegment ids,
+      long ldids,
+      int dtype,
+      long kvHeads,
+      long headDim,
+      long layers,
+      long layerBytes,
+      MemorySegment kvPages) {
+    try {
+      return (int)
+          ACCEPT.invokeExact(
+              accept,
+              stream,
+              batch,
+              ids,
+              ldids,
+              dtype,
+              kvHeads,
+              headDim,
+              layers,
+              layerBytes,
               kvPages);
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);

@@ -2,7 +2,6 @@ package dev.jangle.ffi;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
@@ -59,11 +58,6 @@ public final class RowFunctions {
           JAVA_LONG,
           JAVA_LONG,
           ADDRESS,
-          JAVA_LONG,
-          JAVA_FLOAT,
-          JAVA_INT,
-          JAVA_FLOAT,
-          JAVA_FLOAT,
           JAVA_LONG,
           ADDRESS,
           ADDRESS,
@@ -186,11 +180,6 @@ public final class RowFunctions {
       long n,
       MemorySegment logits,
       long ldlogits,
-      float temperature,
-      int topK,
-      float topP,
-      float minP,
-      long seed,
       MemorySegment ids,
       MemorySegment scratch,
       long scratchBytes) {
@@ -205,11 +194,6 @@ public final class RowFunctions {
               n,
               logits,
               ldlogits,
-              temperature,
-              topK,
-              topP,
-              minP,
-              seed,
               ids,
               scratch,
               scratchBytes);

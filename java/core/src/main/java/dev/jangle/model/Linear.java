@@ -24,23 +24,46 @@ final class Linear implements AutoCloseable {
     this.parts = List.copyOf(parts);
   }
 
-  /** Bytes of scratch for up to {@code rows} rows. */
+  /** Bytes of scratch that any of the products needs for up to {@code rows} rows. */
   long scratchBytes(Kernels kernels, int rows) {
     long most = 0;
     for (Part part : parts) {
       PackedWeight weight = part.weight;
       most =
           Math.max(most, kernels.matmulScratchBytes(weight.dtype(), weight.n(), weight.k(), rows));
+      most = Math.max(most, kernels.fused().matmulScratchBytes(weight, rows));
     }
     return most;
   }
 
-  /** {@code y = x w^T + bias}, or y plus that. */
-  void apply(Kernels kernels, Matrix x, Matrix y, boolean accumulate, DeviceBuffer scratch) {
+  /** {@code y += x w^T + bias}. */
+  void add(Kernels kernels, Matrix x, Matrix y, DeviceBuffer scratch) {
     for (Part part : parts) {
-      Matrix target = parts.size() == 1 ? y : y.columns(part.column, part.weight.n());
-      kernels.matmul(part.weight, x, target, part.bias, accumulate, scratch);
+      kernels.matmul(part.weight, x, outputs(y, part), part.bias, true, scratch);
     }
+  }
+
+  /** {@code y = x w^T + bias} of normalised rows of x. */
+  void applyToNormalised(
+      Kernels kernels, Matrix x, DeviceBuffer norm, float eps, Matrix y, DeviceBuffer scratch) {
+    for (Part part : parts) {
+      kernels
+          .fused()
+          .rmsnormMatmul(part.weight, x, norm, eps, outputs(y, part), part.bias, false, scratch);
+    }
+  }
+
+  /** {@code y += (silu(gate) * up) w^T + bias}. */
+  void addGated(Kernels kernels, Matrix gate, Matrix up, Matrix y, DeviceBuffer scratch) {
+    for (Part part : parts) {
+      kernels
+          .fused()
+          .swigluMatmul(part.weight, gate, up, outputs(y, part), part.bias, true, scratch);
+    }
+  }
+
+  private Matrix outputs(Matrix y, Part part) {
+    return parts.size() == 1 ? y : y.columns(part.column, part.weight.n());
   }
 
   @Override

@@ -20,11 +20,9 @@ public final class Workspace implements AutoCloseable {
   public static final int MAX_LOGITS = 128;
 
   final Matrix hidden;
-  final Matrix normed;
   final Matrix qkv;
   final Matrix attention;
   final Matrix gateUp;
-  final Matrix activated;
   final Matrix logits;
   final DeviceBuffer scratch;
   private final Kernels kernels;
@@ -40,11 +38,9 @@ public final class Workspace implements AutoCloseable {
       long queries = (long) config.heads() * config.headDim();
       long keys = (long) config.kvHeads() * config.headDim();
       hidden = matrix(backend, MAX_ROWS, hiddenSize);
-      normed = matrix(backend, MAX_ROWS, hiddenSize);
       qkv = matrix(backend, MAX_ROWS, queries + 2 * keys);
       attention = matrix(backend, MAX_ROWS, queries);
       gateUp = matrix(backend, MAX_ROWS, 2L * config.intermediateSize());
-      activated = matrix(backend, MAX_ROWS, config.intermediateSize());
       logits = matrix(backend, MAX_LOGITS, config.vocabSize());
       long bytes = transformer.scratchBytes(kernels);
       scratch = bytes == 0 ? null : keep(backend.allocate(bytes));

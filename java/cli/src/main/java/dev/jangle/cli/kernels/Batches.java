@@ -8,7 +8,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * The batches of a measurement, one for each number of rows: a binary tree of random tokens behind
- * the model's committed positions, over pages in random order.
+ * the model's committed positions, over pages in random order. Tokens are drawn from the 40
+ * likeliest and 95 % of the probability.
  */
 final class Batches {
   /** The most rows that a tree may have. */
@@ -50,6 +51,7 @@ final class Batches {
     }
     int[] tokens = RandomValues.generator(seed).ints(rows, 0, model.vocab()).toArray();
     Batch batch = memory.keep(memory.kernels.newBatch(rows, pages.length));
+    batch.sampling(0.8f, 40, 0.95f, 0, seed);
     batch.set(tokens, parents, 0, rows, model.context(), pages);
     return batch;
   }

@@ -80,7 +80,7 @@ final class RowWork implements Work {
       case TOPK -> kernels.topk(first, BEST, ids, values);
       case SAMPLE -> {
         Batch batch = batches.of(rows);
-        kernels.sample(batch, 0, first, 0.8f, 40, 0.95f, 0, turn, ids, scratch);
+        kernels.sample(batch, 0, first, ids, scratch);
       }
       default -> throw new AssertionError(operation);
     }

@@ -1,0 +1,132 @@
+package dev.jangle.decode;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jangle.DraftKind;
+import dev.jangle.GenerationOptions;
+import dev.jangle.backend.Machine;
+import dev.jangle.format.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+
+/** What steps ask of a GPU, as the emulation counts it. */
+@EnabledIfSystemProperty(
+    named = "jangle.library.cuda",
+    matches = ".*cudasim.*",
+    disabledReason = "only the emulation of a GPU counts launches")
+class StepLaunchesTest {
+  /** Of a layer whose matrices have one format, over an F16 cache, without norms of its heads. */
+  private static final int KERNELS_OF_A_LAYER = 11;
+
+  /** Kernels, transfers and graphs that the device was asked for, each by itself. */
+  private record Counts(long kernels, long transfers, long graphs) {
+    Counts minus(Counts other) {
+      return new Counts(
+          kernels - other.kernels, transfers - other.transfers, graphs - other.graphs);
+    }
+  }
+
+  /** Trees of another size in each step, now and then with a draft that is accepted. */
+  private static final class RandomTrees implements TreePlanner {
+    private final Random random = new Random(3);
+    private final int vocab;
+    private int largest;
+
+    RandomTrees(int vocab) {
+      this.vocab = vocab;
+    }
+
+    @Override
+    public void plan(TokenTree tree, int maxDepth) {
+      int drafts = random.nextInt(20);
+      for (int i = 0; i < drafts; i++) {
+        int node = random.nextInt(tree.size());
+        if (tree.depth[node] < maxDepth) {
+          tree.add(node, random.nextInt(vocab), DraftKind.JACOBI);
+        }
+      }
+      largest = Math.max(largest, tree.size());
+    }
+
+    @Override
+    public void observe(StepOutcome outcome) {}
+
+    @Override
+    public int topK() {
+      return 4;
+    }
+  }
+
+  @Test
+  void aStepIsOneUploadAndOneLaunch() throws Throwable {
+    try (DecodeRun run =
+        new DecodeRun(DecodeRun.fixture("llama2"), Machine.best(1), DType.F16, 300)) {
+      for (double temperature : new double[] {0, 1}) {
+        GenerationOptions options =
+            GenerationOptions.defaults().withMaxTokens(25).withTemperature(temperature);
+        RandomTrees trees = new RandomTrees(run.vocabSize());
+        Decoder decoder = run.decoder(new int[] {1, 5, 9}, options, Set.of(), history -> trees);
+        decoder.prefill(() -> false);
+        int steps = 0;
+        while (decoder.stopReason() == null) {
+          Counts before = counts();
+          decoder.step();
+          assertEquals(new Counts(0, 1, 1), counts().minus(before), "step " + steps);
+          steps++;
+        }
+        assertTrue(steps >= 12 && trees.largest > 16, steps + " steps, " + trees.largest + " rows");
+        run.truncate(0);
+      }
+    }
+  }
+
+  @Test
+  void aLayerIsSoManyKernels() throws Throwable {
+    try (DecodeRun run =
+        new DecodeRun(DecodeRun.fixture("llama2"), Machine.best(1), DType.F16, 300)) {
+      Decoder decoder =
+          run.decoder(
+              new int[] {1, 5, 9},
+              GenerationOptions.defaults(),
+              Set.of(),
+              history -> new PlainPlanner());
+      Counts before = counts();
+      decoder.prefill(() -> false);
+      int layers = run.transformer().config().layers();
+      // And the embedding, the last norm with the head's product, the choice.
+      assertEquals(
+          1 + layers * KERNELS_OF_A_LAYER + 2 + 1, counts().minus(before).kernels(), "kernels");
+    }
+  }
+
+  private static Counts counts() throws Throwable {
+    try (Arena arena = Arena.ofConfined()) {
+      Path library = Path.of(System.getProperty("jangle.library.cuda"));
+      MethodHandle function =
+          Linker.nativeLinker()
+              .downcallHandle(
+                  SymbolLookup.libraryLookup(library, arena)
+                      .find("jangle_emulation_counts")
+                      .orElseThrow(),
+                  FunctionDescriptor.ofVoid(ADDRESS));
+      MemorySegment counts = arena.allocate(JAVA_LONG, 3);
+      function.invokeExact(counts);
+      return new Counts(
+          counts.getAtIndex(JAVA_LONG, 0),
+          counts.getAtIndex(JAVA_LONG, 1),
+          counts.getAtIndex(JAVA_LONG, 2));
+    }
+  }
+}
