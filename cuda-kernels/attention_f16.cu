@@ -25,7 +25,7 @@ int32_t LaunchKernels(jg_stream* stream, int64_t ranges, AttentionPlan plan) {
   using Tile = AttentionTile<kDim, kGroups>;
   const int32_t rows = plan.batch.rows;
   plan.block_heads = std::min(plan.group, Tile::kColumns);
-  plan.run_rows = Tile::kColumns / plan.block_heads;
+  plan.run_rows = std::min(Tile::kColumns / plan.block_heads, kMostRunRows);
   const int64_t row_groups = (rows + plan.run_rows - 1) / plan.run_rows;
   const int64_t head_blocks = (plan.group + plan.block_heads - 1) / plan.block_heads;
   const int64_t blocks = row_groups * ranges * plan.layout.kv_heads * head_blocks;
@@ -48,10 +48,14 @@ int32_t LaunchDim(jg_stream* stream, int64_t ranges, const AttentionPlan& plan) 
   const int64_t columns = static_cast<int64_t>(plan.batch.rows) * plan.group;
   if (columns <= 8) return LaunchKernels<kDim, 1>(stream, ranges, plan);
   if constexpr (kDim == 256) {
-    return LaunchKernels<kDim, 2>(stream, ranges, plan);
+    return LaunchKernels<kDim, 4>(stream, ranges, plan);
   } else {
-    return columns <= 32 ? LaunchKernels<kDim, 4>(stream, ranges, plan)
-                         : LaunchKernels<kDim, 8>(stream, ranges, plan);
+    if (columns <= 32) return LaunchKernels<kDim, 4>(stream, ranges, plan);
+    // Of wider heads a warp's registers hold no more than two groups.
+    if constexpr (kDim == 64) {
+      if (columns > 64 && plan.group > 1) return LaunchKernels<kDim, 16>(stream, ranges, plan);
+    }
+    return LaunchKernels<kDim, 8>(stream, ranges, plan);
   }
 }
 

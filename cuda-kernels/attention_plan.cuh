@@ -20,6 +20,7 @@
 
 namespace jangle {
 
+constexpr int32_t kMostRunRows = 64;  // that a RowGroup holds
 constexpr int32_t kShortRanges = 16;
 constexpr int32_t kShortRangeChunks = 2;
 constexpr int32_t kLongRangeChunks = 8;
@@ -54,7 +55,7 @@ struct AttentionPlan {
   int32_t heads;
   int32_t group;        // query heads of one key head
   int32_t block_heads;  // of them in one block of the prefix
-  int32_t run_rows;     // rows in which one block of the prefix looks for runs, at most 64
+  int32_t run_rows;     // rows in which one block of the prefix looks for runs
   int32_t turns;        // blocks that share these runs
   // The state after a range, or after its whole chunks: [range][row][head], unscaled outputs of
   // head_dim, and (maximum, sum).

@@ -4,7 +4,7 @@
 // row's own chunks, whose keys are gathered through the ancestor list.
 #pragma once
 
-#include "attention_tile.cuh"
+#include "attention_ring.cuh"
 
 namespace jangle {
 
@@ -32,10 +32,10 @@ __device__ __forceinline__ void LoadPartial(const AttentionPlan& plan, const Col
     const int64_t at = plan.Partial(range, columns.row * plan.heads + columns.head + column);
     const float2 sums = plan.partial_sums[at];
     state.maximum[0][c] = sums.x;
+    state.sum[0][c] = sums.y;
     const float* outputs = plan.partial_outputs + at * head_dim;
     JG_UNROLL
     for (int i = c; i < 4; i += 2) {
-      state.sum[0][i] = sums.y;
       JG_UNROLL
       for (int m = 0; m < Tile::kDimTiles; m++) {
         if (Tile::Dim(m, i) < head_dim) state.output[m][0][i] = outputs[Tile::Dim(m, i)];
@@ -51,13 +51,12 @@ __device__ __forceinline__ void Fold(typename Tile::State& total,
   JG_UNROLL
   for (int c = 0; c < 2; c++) {
     const float most = fmaxf(total.maximum[0][c], range.maximum[0][c]);
-    const float base = most == -INFINITY ? 0 : most;
-    const float keep = exp2f(total.maximum[0][c] - base);
-    const float gain = exp2f(range.maximum[0][c] - base);
+    const float keep = Exp2(total.maximum[0][c] - most);
+    const float gain = Exp2(range.maximum[0][c] - most);
     total.maximum[0][c] = most;
+    total.sum[0][c] = fmaf(range.sum[0][c], gain, total.sum[0][c] * keep);
     JG_UNROLL
     for (int i = c; i < 4; i += 2) {
-      total.sum[0][i] = fmaf(range.sum[0][i], gain, total.sum[0][i] * keep);
       JG_UNROLL
       for (int m = 0; m < Tile::kDimTiles; m++) {
         total.output[m][0][i] = fmaf(range.output[m][0][i], gain, total.output[m][0][i] * keep);
@@ -87,23 +86,25 @@ __device__ __forceinline__ void FoldPartials(const AttentionPlan& plan, const Co
 
 template <typename Tile>
 struct TailSource {
+  using Share = CopyShare<Tile>;
+
   const uint16_t* cache;
-  const int64_t* keys;
+  const int64_t* keys;  // of the next chunk
   int64_t value_offset;
   int head_dim;
-  int32_t begin;     // the first chunk of the table of keys
   int32_t position;  // of the row
   typename Tile::State* total;
 
-  __device__ __forceinline__ void Copy(uint16_t* tile, int32_t chunk, bool values) const {
-    using Share = CopyShare<Tile>;
-    const int64_t offset = (values ? value_offset : 0) + Share::Element();
+  template <bool kValues>
+  __device__ __forceinline__ void Copy(uint16_t* tile) {
+    const int64_t offset = (kValues ? value_offset : 0) + Share::Element();
     JG_UNROLL
     for (int i = 0; i < Share::kCopies; i++) {
-      const int64_t key = keys[(chunk - begin) * kChunk + Share::Key(i)];
+      const int64_t key = keys[Share::Key(i)];
       const bool valid = key >= 0 && Share::Element() < head_dim;
       CpAsync16OrZero(Share::To(tile, i), valid ? cache + key + offset : cache, valid);
     }
+    if (kValues) keys += kChunk;
   }
   __device__ __forceinline__ int Count(int32_t chunk) const {
     return min(kChunk, position + 1 - chunk * kChunk);
@@ -128,7 +129,7 @@ __device__ __forceinline__ void StoreOutput(const AttentionPlan& plan, const Col
     for (int m = 0; m < Tile::kDimTiles; m++) {
       for (int i = c; i < 4; i += 2) {
         const int d = Tile::Dim(m, i);
-        if (d < head_dim) out[d] = total.output[m][0][i] / total.sum[0][i];
+        if (d < head_dim) out[d] = total.output[m][0][i] / total.sum[0][c];
       }
     }
   }
@@ -161,15 +162,11 @@ __global__ void __launch_bounds__(kAttentionThreads, AttentionTile<kDim, 1>::kRe
   }
   __syncthreads();
   typename Tile::State total;
-  TailSource<Tile> source = {plan.cache,
-                             shared.keys,
-                             plan.layout.ValueOffset(),
-                             static_cast<int>(plan.layout.head_dim),
-                             begin,
-                             position,
-                             &total};
-  TileRing<Tile, TailSource<Tile>> ring(shared.tile, source, begin, end);
-  LoadQueries<Tile>(shared.tile, plan, columns);
+  TailSource<Tile> source = {
+      plan.cache, shared.keys, plan.layout.ValueOffset(), static_cast<int>(plan.layout.head_dim),
+      position,   &total};
+  TileRing<Tile, TailSource<Tile>> ring(shared.tile, source, end - begin);
+  WriteQueries<Tile>(shared.tile, plan, columns);
   Tile::Clear(total);
   FoldPartials<Tile>(plan, columns, range, total);
   typename Tile::State state;

@@ -1,29 +1,37 @@
-// The arithmetic of attention over an F16 cache on tensor cores: 128 threads take up to 64 columns,
-// each a (row, query head) pair, through chunks of 64 keys. Both kernels go through here, so a
-// chunk does the same to a column whichever kernel reads it and wherever its keys lie.
+// The arithmetic of attention over an F16 cache on tensor cores: 128 threads take up to 128
+// columns, each a (row, query head) pair, through chunks of 64 keys. Both kernels go through here,
+// so a chunk does the same to a column whichever kernel reads it and wherever its keys lie.
 //
 // Of a chunk, with keys and values as the A operand of mma.sync and columns as B (ptx/mma.cuh):
 //   score   K . q of f16 products with f32 sums over ascending dimensions, 16 at a time, first with
-//           the high and then with the low half of q; times scale * log2(e); -inf for keys that the
-//           row lacks
+//           the high and then with the low half of q; -inf for keys that the row lacks
 //   M'      max(M, largest score)
-//   weight  2^(score - M' + 15) in f16. The 15, which cancels, keeps small weights normal
+//   weight  2^(score + (15 - M')) in f16. The 15, which cancels, keeps small weights normal; where
+//           scores are so large that 15 - M' is rounded by as much, weights end at f16's range
 //   sum     L 2^(M - M') + the weights; an mma with ones, 16 keys at a time, ascending
 //   output  O 2^(M - M') + V . weight, likewise
-// q is split in two halves of f16 so that scores have the precision of f32, and scaled by a power
-// of two per column so that neither half overflows.
+// q is multiplied by scale * log2(e) first, then by a power of two per column so that f16 does not
+// overflow, which scores are divided by, and split in two halves of f16, for the precision of f32.
 //
-// Shared memory holds a ring of tiles of 64 keys or values, [64][kDim], filled by cp.async while
-// others are in use. A row's 16-byte units are exchanged by its number (Unit), so that eight rows'
-// same unit lie in different banks. Dimensions beyond head_dim and keys that the row lacks are
-// zeros and never read, so whatever is left in the cache there has no effect.
+// Each warp of a wide tile has columns of its own and all keys, so weights go from the accumulators
+// of the scores to the operands of the outputs within the warp. The warps of a tile of 8 columns
+// share the keys, and hand weights and maxima to each other through shared memory.
+//
+// Shared memory holds a ring of tiles of 64 keys or values, [64][kDim] (attention_ring.cuh). A
+// row's 16-byte units are exchanged by its number (Unit), so that eight rows' same unit lie in
+// different banks. Dimensions beyond head_dim and keys that the row lacks are zeros and never read,
+// so whatever is left in the cache there has no effect.
 #pragma once
+
+#include <cfloat>
+#include <type_traits>
 
 #include "attention_plan.cuh"
 #include "ptx/convert.cuh"
-#include "ptx/cp_async.cuh"
+#include "ptx/exp2.cuh"
 #include "ptx/ldmatrix.cuh"
 #include "ptx/mma.cuh"
+#include "ptx/movmatrix.cuh"
 #include "ptx/shared.cuh"
 #include "unroll.cuh"
 
@@ -46,43 +54,54 @@ __device__ __forceinline__ int Further(int at, int units) {
   return (at ^ (units % 8 * 8)) + units / 8 * 64;
 }
 
-// kDim dimensions (head_dim rounded up) and kGroups groups of 8 columns. The warps stand side by
-// side along the keys (along the dimensions of the output) and along the columns.
+// kDim dimensions (head_dim rounded up) and kGroups groups of 8 columns: 1, or a multiple of the 4
+// warps. The warps stand side by side along the keys (along the dimensions of the output) of one
+// group, or along the columns.
 template <int kDim, int kGroups>
 struct AttentionTile {
   static constexpr int kDims = kDim;
   static constexpr int kUnits = kDim / 8;
   static constexpr int kColumns = 8 * kGroups;
-  static constexpr int kKeyWarps = kGroups < 4 ? 4 : 2;
+  static constexpr int kKeyWarps = kGroups == 1 ? 4 : 1;
   static constexpr int kWarpGroups = kGroups * kKeyWarps / 4;  // groups of columns of a warp
   static constexpr int kKeyTiles = 4 / kKeyWarps;              // tiles of 16 keys of a warp
   static constexpr int kDimTiles = kDim / 16 / kKeyWarps;      // tiles of 16 dimensions of a warp
-  // Warps of the same columns take turns with their sums, or each has them all.
-  static constexpr int kSumWarps = kWarpGroups < kKeyWarps ? 1 : kKeyWarps;
   // Within the 99 KiB that a block may have on sm_86, sm_89 and sm_120.
   static constexpr int kStages = kDim == 256 ? 2 : kDim == 128 && kGroups == 8 ? 3 : 4;
 
+  // What warps of the same columns give to each other.
+  struct Exchange {
+    alignas(128) uint16_t weights[kColumns * kChunk];
+    float maximum[kKeyWarps][kColumns];
+  };
+  struct Nothing {};
   struct Shared {
     alignas(128) uint16_t ring[kStages][kChunk * kDim];
     alignas(128) uint32_t q[2][kColumns * kDim / 2];  // high and low halves, in pairs
-    alignas(128) uint16_t weights[kColumns * kChunk];
-    float maximum[kKeyWarps][kColumns];
-    float scale[kColumns];
+    uint32_t ones[4];       // an operand that sums, from here lest the compiler make it ever again
+    float scale[kColumns];  // powers of two, so a score is scaled without rounding
     int64_t heads[kColumns];  // row * heads + head of a column, -1 if it is none
+    [[no_unique_address]] std::conditional_t<kKeyWarps == 1, Nothing, Exchange> exchange;
   };
   static_assert(sizeof(Shared) <= 99 * 1024);
   // Blocks for which a multiprocessor of sm_90 has shared memory (228 KiB, 1 of them the system's
   // per block) and, without spills, registers.
   static constexpr int kFit = 228 * 1024 / (static_cast<int>(sizeof(Shared)) + 1024);
-  static constexpr int kWanted = kGroups == 8 ? 2 : kGroups == 4 ? 3 : 4;
+  static constexpr int kWanted = kGroups == 8 && kDim == 64 ? 3 : kGroups >= 8 ? 2 : 4;
   static constexpr int kResident = kFit < kWanted ? kFit : kWanted;
 
   // Of a lane's columns and dimensions, as the accumulators of mma.sync have them.
   struct State {
-    float maximum[kWarpGroups][2];
-    float sum[kWarpGroups / kSumWarps][4];  // elements 0 and 2 are the same, and 1 and 3
+    float maximum[kWarpGroups][2];  // at least -FLT_MAX, so weights are 0 where all scores are -inf
+    float sum[kWarpGroups][4];      // of columns 0 and 1; elements 2 and 3 are 0
     float output[kDimTiles][kWarpGroups][4];
   };
+  // Operands of mma.sync: a half of the queries by four units, two operands; weights by tiles of 16
+  // keys. Low halves that the registers have no room for are loaded when they are used.
+  using Queries = uint32_t[kUnits / 4][kWarpGroups][4];
+  static constexpr bool kHoldsLow = kGroups < 16;
+  template <int kTiles>
+  using Weights = uint32_t[kTiles][kWarpGroups][2];
 
   static __device__ __forceinline__ int Lane() { return static_cast<int>(threadIdx.x % 32); }
   static __device__ __forceinline__ int KeyWarp() {
@@ -90,10 +109,6 @@ struct AttentionTile {
   }
   static __device__ __forceinline__ int FirstColumn() {
     return static_cast<int>(threadIdx.x / 32 / kKeyWarps) * kWarpGroups * 8;
-  }
-  // Whether this warp has the sums of its n-th group, as sum[n / kSumWarps].
-  static __device__ __forceinline__ bool HasSum(int n) {
-    return kSumWarps == 1 || n % kSumWarps == KeyWarp();
   }
   // The column of element i of an accumulator of the warp's n-th group.
   static __device__ __forceinline__ int Column(int n, int i) {
@@ -107,8 +122,8 @@ struct AttentionTile {
   static __device__ __forceinline__ void Clear(State& state) {
     JG_UNROLL
     for (int n = 0; n < kWarpGroups; n++) {
-      for (int i = 0; i < 2; i++) state.maximum[n][i] = -INFINITY;
-      for (int i = 0; i < 4; i++) state.sum[n / kSumWarps][i] = 0;
+      for (int i = 0; i < 2; i++) state.maximum[n][i] = -FLT_MAX;
+      for (int i = 0; i < 4; i++) state.sum[n][i] = 0;
       JG_UNROLL
       for (int m = 0; m < kDimTiles; m++) {
         for (int i = 0; i < 4; i++) state.output[m][n][i] = 0;
@@ -117,15 +132,18 @@ struct AttentionTile {
   }
 };
 
-// Writes the queries of the columns to shared memory; those beyond the last are zero. A barrier
-// must follow.
+// Writes the queries of the columns (and the ones) to shared memory; those beyond the last are
+// zero. A barrier must follow.
 template <typename Tile>
-__device__ __forceinline__ void LoadQueries(typename Tile::Shared& shared,
-                                            const AttentionPlan& plan, const Columns& columns) {
+__device__ __forceinline__ void WriteQueries(typename Tile::Shared& shared,
+                                             const AttentionPlan& plan, const Columns& columns) {
   constexpr int kLanes = Tile::kColumns == 8 ? 16 : 8;  // of one column
   constexpr int kPairs = Tile::kDims / 2 / kLanes;
   const int head_dim = static_cast<int>(plan.layout.head_dim);
   const int lane = static_cast<int>(threadIdx.x % kLanes);
+  const float scale = plan.scale * kLog2E;
+  // 1 in the rows of the accumulator's elements 0 and 1.
+  if (threadIdx.x < 4) shared.ones[threadIdx.x] = threadIdx.x % 2 == 0 ? 0x3c003c00u : 0u;
   JG_NO_UNROLL
   for (int column = static_cast<int>(threadIdx.x / kLanes); column < Tile::kColumns;
        column += kAttentionThreads / kLanes) {
@@ -139,7 +157,7 @@ __device__ __forceinline__ void LoadQueries(typename Tile::Shared& shared,
     for (int j = 0; j < kPairs; j++) {
       const int d = 2 * (lane + j * kLanes);
       for (int i = 0; i < 2; i++) {
-        x[j][i] = used && d < head_dim ? q[d + i] : 0;
+        x[j][i] = used && d < head_dim ? q[d + i] * scale : 0;
         most = fmaxf(most, fabsf(x[j][i]));
       }
     }
@@ -150,7 +168,7 @@ __device__ __forceinline__ void LoadQueries(typename Tile::Shared& shared,
     const uint32_t exponent = min(max(__float_as_uint(most) >> 23, 15u), 254u);
     const float factor = __uint_as_float((268u - exponent) << 23);
     if (lane == 0) {
-      shared.scale[column] = plan.scale * kLog2E * __uint_as_float((exponent - 14u) << 23);
+      shared.scale[column] = __uint_as_float((exponent - 14u) << 23);
       shared.heads[column] = used ? row * plan.heads + head : -1;
     }
     JG_UNROLL
@@ -169,201 +187,212 @@ __device__ __forceinline__ void LoadQueries(typename Tile::Shared& shared,
   }
 }
 
+// Four units of one half of the queries of the warp's n-th group.
+template <typename Tile>
+__device__ __forceinline__ void LoadQuad(const typename Tile::Shared& shared, int half, int quad,
+                                         int n, uint32_t (&words)[4]) {
+  const int lane = Tile::Lane();
+  const int at = Unit<Tile::kUnits>(Tile::FirstColumn() + lane % 8, lane / 8);
+  Ldmatrix4(words, shared.q[half] + (Further(at, 4 * quad) + n * 8 * Tile::kDims) / 2);
+}
+
+template <typename Tile>
+__device__ __forceinline__ void LoadQueries(const typename Tile::Shared& shared, int half,
+                                            typename Tile::Queries& queries) {
+  JG_UNROLL
+  for (int quad = 0; quad < Tile::kUnits / 4; quad++) {
+    JG_UNROLL
+    for (int n = 0; n < Tile::kWarpGroups; n++) {
+      LoadQuad<Tile>(shared, half, quad, n, queries[quad][n]);
+    }
+  }
+}
+
 // K . q of a warp's keys and columns.
 template <typename Tile>
-__device__ __forceinline__ void Scores(const typename Tile::Shared& shared, const uint16_t* keys,
+__device__ __forceinline__ void Scores(const typename Tile::Shared& shared,
+                                       const typename Tile::Queries& high,
+                                       const typename Tile::Queries& low, const uint16_t* keys,
                                        float (&score)[Tile::kKeyTiles][Tile::kWarpGroups][4]) {
   const int lane = Tile::Lane();
   const int key_at =
       Unit<Tile::kUnits>(Tile::KeyWarp() * Tile::kKeyTiles * 16 + lane % 16, lane / 16);
-  // Two units of both halves at a time.
-  const uint32_t* q = shared.q[lane / 16];
-  const int q_at = Unit<Tile::kUnits>(Tile::FirstColumn() + lane % 8, lane / 8 % 2);
   JG_UNROLL
-  for (int unit = 0; unit < Tile::kUnits; unit += 2) {
-    uint32_t a[Tile::kKeyTiles][4];
-    JG_UNROLL
-    for (int m = 0; m < Tile::kKeyTiles; m++) {
-      Ldmatrix4(a[m], keys + Further(key_at, unit) + m * 16 * Tile::kDims);
-    }
+  for (int quad = 0; quad < Tile::kUnits / 4; quad++) {
+    uint32_t loaded[Tile::kWarpGroups][4];
     JG_UNROLL
     for (int n = 0; n < Tile::kWarpGroups; n++) {
-      uint32_t b[4];
-      Ldmatrix4(b, q + (Further(q_at, unit) + n * 8 * Tile::kDims) / 2);
+      if (!Tile::kHoldsLow) LoadQuad<Tile>(shared, 1, quad, n, loaded[n]);
+    }
+    JG_UNROLL
+    for (int pair = 0; pair < 2; pair++) {
       JG_UNROLL
-      for (int part = 0; part < 2; part++) {
-        const uint32_t operand[2] = {b[2 * part], b[2 * part + 1]};
+      for (int m = 0; m < Tile::kKeyTiles; m++) {
+        uint32_t a[4];
+        Ldmatrix4(a, keys + Further(key_at, 4 * quad + 2 * pair) + m * 16 * Tile::kDims);
         JG_UNROLL
-        for (int m = 0; m < Tile::kKeyTiles; m++) MmaF16(score[m][n], a[m], operand);
+        for (int n = 0; n < Tile::kWarpGroups; n++) {
+          uint32_t first[2];
+          uint32_t second[2];
+          JG_UNROLL
+          for (int i = 0; i < 2; i++) {
+            first[i] = high[quad][n][2 * pair + i];
+            second[i] = (Tile::kHoldsLow ? low[quad][n] : loaded[n])[2 * pair + i];
+          }
+          MmaF16(score[m][n], a, first);
+          MmaF16(score[m][n], a, second);
+        }
       }
     }
   }
 }
 
-// From a tile of keys, of which the first `count` are the row's: new maxima, weights in shared
-// memory, and the state scaled to the new maxima. A barrier must follow.
+// The largest score of each column, over the keys of all warps. With several of them, a barrier.
 template <typename Tile>
-__device__ __forceinline__ void TakeKeys(typename Tile::Shared& shared, const uint16_t* keys,
-                                         int count, typename Tile::State& state) {
-  float score[Tile::kKeyTiles][Tile::kWarpGroups][4] = {};
-  Scores<Tile>(shared, keys, score);
-  const int lane = Tile::Lane();
-  const int first_key = Tile::KeyWarp() * Tile::kKeyTiles * 16 + lane / 4;
+__device__ __forceinline__ void LargestScores(
+    typename Tile::Shared& shared, const float (&score)[Tile::kKeyTiles][Tile::kWarpGroups][4],
+    float (&most)[Tile::kWarpGroups][2]) {
   JG_UNROLL
   for (int n = 0; n < Tile::kWarpGroups; n++) {
     JG_UNROLL
     for (int c = 0; c < 2; c++) {
-      const int column = Tile::Column(n, c);
-      const float scale = shared.scale[column];
-      float most = -INFINITY;
+      most[n][c] = fmaxf(score[0][n][c], score[0][n][c + 2]);
       JG_UNROLL
-      for (int m = 0; m < Tile::kKeyTiles; m++) {
-        for (int i = c; i < 4; i += 2) {
-          const bool seen = count == kChunk || first_key + m * 16 + i / 2 * 8 < count;
-          score[m][n][i] = seen ? score[m][n][i] * scale : -INFINITY;
-          most = fmaxf(most, score[m][n][i]);
-        }
+      for (int m = 1; m < Tile::kKeyTiles; m++) {
+        most[n][c] = fmaxf(most[n][c], fmaxf(score[m][n][c], score[m][n][c + 2]));
       }
       for (int lanes = 4; lanes < 32; lanes *= 2) {
-        most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, lanes));
+        most[n][c] = fmaxf(most[n][c], __shfl_xor_sync(kAllLanes, most[n][c], lanes));
       }
-      if (lane < 4) shared.maximum[Tile::KeyWarp()][column] = most;
     }
   }
-  __syncthreads();
-  JG_UNROLL
-  for (int n = 0; n < Tile::kWarpGroups; n++) {
+  if constexpr (Tile::kKeyWarps > 1) {
+    auto& maximum = shared.exchange.maximum;
     JG_UNROLL
     for (int c = 0; c < 2; c++) {
-      const int column = Tile::Column(n, c);
-      float most = state.maximum[n][c];
+      if (Tile::Lane() < 4) maximum[Tile::KeyWarp()][Tile::Column(0, c)] = most[0][c];
+    }
+    __syncthreads();
+    JG_UNROLL
+    for (int c = 0; c < 2; c++) {
       JG_UNROLL
-      for (int w = 0; w < Tile::kKeyWarps; w++) most = fmaxf(most, shared.maximum[w][column]);
-      // Where every score is -inf, weights are 0 and not NaN.
-      const float base = most == -INFINITY ? 0 : most;
-      const float keep = exp2f(state.maximum[n][c] - base);
-      const int at = Unit<kChunk / 8>(Tile::Column(0, c), first_key / 8) + first_key % 8;
-      state.maximum[n][c] = most;
+      for (int w = 0; w < Tile::kKeyWarps; w++) {
+        most[0][c] = fmaxf(most[0][c], maximum[w][Tile::Column(0, c)]);
+      }
+    }
+  }
+}
+
+// From a tile of keys, of which the first `count` are the row's: the weights of the warp's keys,
+// and the state scaled to the new maxima.
+template <typename Tile>
+__device__ __forceinline__ void TakeKeys(
+    typename Tile::Shared& shared, const typename Tile::Queries& high,
+    const typename Tile::Queries& low, const uint16_t* keys, int count, typename Tile::State& state,
+    typename Tile::template Weights<Tile::kKeyTiles>& weights) {
+  float score[Tile::kKeyTiles][Tile::kWarpGroups][4] = {};
+  Scores<Tile>(shared, high, low, keys, score);
+  if (count < kChunk) {
+    const int first_key = Tile::KeyWarp() * Tile::kKeyTiles * 16 + Tile::Lane() / 4;
+    JG_UNROLL
+    for (int m = 0; m < Tile::kKeyTiles; m++) {
       JG_UNROLL
-      for (int i = c; i < 4; i += 2) {
-        if (Tile::HasSum(n)) state.sum[n / Tile::kSumWarps][i] *= keep;
-        JG_UNROLL
-        for (int m = 0; m < Tile::kDimTiles; m++) state.output[m][n][i] *= keep;
-        JG_UNROLL
-        for (int m = 0; m < Tile::kKeyTiles; m++) {
-          shared.weights[Further(at, m * 2 + i / 2) + n * 8 * kChunk] =
-              FloatToHalf(exp2f(score[m][n][i] - (base - kWeightExponent)));
+      for (int n = 0; n < Tile::kWarpGroups; n++) {
+        for (int i = 0; i < 4; i++) {
+          if (first_key + m * 16 + i / 2 * 8 >= count) score[m][n][i] = -INFINITY;
         }
       }
     }
+  }
+  float most[Tile::kWarpGroups][2];
+  LargestScores<Tile>(shared, score, most);
+  JG_UNROLL
+  for (int n = 0; n < Tile::kWarpGroups; n++) {
+    float scale[2];
+    float shift[2];
+    JG_UNROLL
+    for (int c = 0; c < 2; c++) {
+      scale[c] = shared.scale[Tile::Column(n, c)];
+      const float maximum = fmaxf(state.maximum[n][c], most[n][c] * scale[c]);
+      const float keep = Exp2(state.maximum[n][c] - maximum);
+      shift[c] = kWeightExponent - maximum;
+      state.maximum[n][c] = maximum;
+      state.sum[n][c] *= keep;
+      JG_UNROLL
+      for (int i = c; i < 4; i += 2) {
+        JG_UNROLL
+        for (int m = 0; m < Tile::kDimTiles; m++) state.output[m][n][i] *= keep;
+      }
+    }
+    JG_UNROLL
+    for (int m = 0; m < Tile::kKeyTiles; m++) {
+      JG_UNROLL
+      for (int half = 0; half < 2; half++) {
+        float weight[2];
+        JG_UNROLL
+        for (int c = 0; c < 2; c++) {
+          weight[c] = Exp2(fmaf(score[m][n][2 * half + c], scale[c], shift[c]));
+        }
+        weights[m][n][half] = MovmatrixTransposed(PackHalf2Saturated(weight[0], weight[1]));
+      }
+    }
+  }
+}
+
+// Hands the warp's weights to the warps of the same columns. A barrier must follow.
+template <typename Tile>
+__device__ __forceinline__ void ShareWeights(
+    typename Tile::Shared& shared,
+    const typename Tile::template Weights<Tile::kKeyTiles>& weights) {
+  const int lane = Tile::Lane();
+  JG_UNROLL
+  for (int m = 0; m < Tile::kKeyTiles; m++) {
+    JG_UNROLL
+    for (int half = 0; half < 2; half++) {
+      const int unit = (Tile::KeyWarp() * Tile::kKeyTiles + m) * 2 + half;
+      const int at = Unit<kChunk / 8>(lane / 4, unit) + lane % 4 * 2;
+      *reinterpret_cast<uint32_t*>(shared.exchange.weights + at) = weights[m][0][half];
+    }
+  }
+}
+
+template <typename Tile>
+__device__ __forceinline__ void LoadWeights(const typename Tile::Shared& shared,
+                                            typename Tile::template Weights<kChunk / 16>& weights) {
+  const int lane = Tile::Lane();
+  const int at = Unit<kChunk / 8>(lane % 8, lane / 8);
+  JG_UNROLL
+  for (int tile = 0; tile < kChunk / 16; tile += 2) {
+    uint32_t b[4];
+    Ldmatrix4(b, shared.exchange.weights + Further(at, 2 * tile));
+    JG_UNROLL
+    for (int i = 0; i < 4; i++) weights[tile + i / 2][0][i % 2] = b[i];
   }
 }
 
 // From a tile of values: sums and outputs.
 template <typename Tile>
-__device__ __forceinline__ void TakeValues(const typename Tile::Shared& shared,
-                                           const uint16_t* values, typename Tile::State& state) {
-  constexpr uint32_t kOnes = 0x3c003c00u;
-  const uint32_t ones[4] = {kOnes, kOnes, kOnes, kOnes};
+__device__ __forceinline__ void TakeValues(
+    const typename Tile::Shared& shared,
+    const typename Tile::template Weights<kChunk / 16>& weights, const uint16_t* values,
+    typename Tile::State& state) {
+  const uint4 words = *reinterpret_cast<const uint4*>(shared.ones);
+  const uint32_t ones[4] = {words.x, words.y, words.z, words.w};
   const int lane = Tile::Lane();
-  const int weight_at = Unit<kChunk / 8>(Tile::FirstColumn() + lane % 8, lane / 8);
   const int value_at = Unit<Tile::kUnits>(lane / 16 * 8 + lane % 8,
                                           Tile::KeyWarp() * Tile::kDimTiles * 2 + lane / 8 % 2);
   JG_UNROLL
-  for (int keys = 0; keys < kChunk; keys += 32) {
-    uint32_t b[Tile::kWarpGroups][4];
+  for (int tile = 0; tile < kChunk / 16; tile++) {
     JG_UNROLL
-    for (int n = 0; n < Tile::kWarpGroups; n++) {
-      Ldmatrix4(b[n], shared.weights + Further(weight_at, keys / 8) + n * 8 * kChunk);
-    }
+    for (int n = 0; n < Tile::kWarpGroups; n++) MmaF16(state.sum[n], ones, weights[tile][n]);
     JG_UNROLL
-    for (int half = 0; half < 2; half++) {
+    for (int m = 0; m < Tile::kDimTiles; m++) {
+      uint32_t a[4];
+      Ldmatrix4Transposed(a, values + Further(value_at, m * 2) + tile * 16 * Tile::kDims);
       JG_UNROLL
-      for (int n = 0; n < Tile::kWarpGroups; n++) {
-        if (!Tile::HasSum(n)) continue;
-        const uint32_t operand[2] = {b[n][2 * half], b[n][2 * half + 1]};
-        MmaF16(state.sum[n / Tile::kSumWarps], ones, operand);
-      }
-      const int row = (keys + half * 16) * Tile::kDims;
-      JG_UNROLL
-      for (int m = 0; m < Tile::kDimTiles; m++) {
-        uint32_t a[4];
-        Ldmatrix4Transposed(a, values + Further(value_at, m * 2) + row);
-        JG_UNROLL
-        for (int n = 0; n < Tile::kWarpGroups; n++) {
-          const uint32_t operand[2] = {b[n][2 * half], b[n][2 * half + 1]};
-          MmaF16(state.output[m][n], a, operand);
-        }
-      }
+      for (int n = 0; n < Tile::kWarpGroups; n++) MmaF16(state.output[m][n], a, weights[tile][n]);
     }
   }
 }
-
-// This thread's share in the copying of a tile: one 16-byte unit of every kKeys-th key.
-template <typename Tile>
-struct CopyShare {
-  static constexpr int kKeys = kAttentionThreads / Tile::kUnits;
-  static constexpr int kCopies = kChunk / kKeys;
-
-  // Element of the key's row, and whether it is one of head_dim.
-  static __device__ __forceinline__ int Element() {
-    return static_cast<int>(threadIdx.x % Tile::kUnits) * 8;
-  }
-  static __device__ __forceinline__ int Key(int i) {
-    return static_cast<int>(threadIdx.x / Tile::kUnits) + i * kKeys;
-  }
-  static __device__ __forceinline__ uint16_t* To(uint16_t* tile, int i) {
-    constexpr int kPeriod = kKeys < 8 ? 8 / kKeys : 1;  // copies after which rows swap units alike
-    return tile + Unit<Tile::kUnits>(Key(i % kPeriod), Element() / 8) +
-           i / kPeriod * kPeriod * kKeys * Tile::kDims;
-  }
-};
-
-// The tiles of chunks [begin, end) on their way through the ring: K and V of each chunk in turn.
-// A Source has
-//   void Copy(uint16_t* tile, int32_t chunk, bool values) const: starts this thread's copies
-//   int Count(int32_t chunk) const: how many keys of the chunk the columns see
-//   void Finish(int32_t chunk, State& state): called after each chunk
-template <typename Tile, typename Source>
-class TileRing {
- public:
-  // Starts the first copies.
-  __device__ __forceinline__ TileRing(typename Tile::Shared& memory, Source& from, int32_t begin,
-                                      int32_t end)
-      : shared_(memory), source_(from), next_(2 * begin), end_(2 * end) {
-    for (int i = 0; i < Tile::kStages - 1; i++) Start(i);
-  }
-
-  // Takes the columns, whose queries may have been written just now, through the chunks.
-  __device__ __forceinline__ void Attend(int32_t begin, typename Tile::State& state) {
-    JG_NO_UNROLL
-    for (int32_t chunk = begin; 2 * chunk < end_; chunk++) {
-      TakeKeys<Tile>(shared_, Await(), source_.Count(chunk), state);
-      TakeValues<Tile>(shared_, Await(), state);
-      source_.Finish(chunk, state);
-    }
-  }
-
- private:
-  __device__ __forceinline__ void Start(int place) {
-    if (next_ < end_) source_.Copy(shared_.ring[place], next_ / 2, next_ % 2 != 0);
-    CpAsyncCommit();
-    next_++;
-  }
-  // Waits for the next tile. All threads have then left the one before it, whose place is filled.
-  __device__ __forceinline__ const uint16_t* Await() {
-    CpAsyncWait<Tile::kStages - 2>();
-    __syncthreads();
-    Start(read_ == 0 ? Tile::kStages - 1 : read_ - 1);
-    const uint16_t* tile = shared_.ring[read_];
-    read_ = read_ == Tile::kStages - 1 ? 0 : read_ + 1;
-    return tile;
-  }
-
-  typename Tile::Shared& shared_;
-  Source& source_;
-  int32_t next_, end_;  // tiles
-  int read_ = 0;
-};
 
 }  // namespace jangle

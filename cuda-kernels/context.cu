@@ -22,7 +22,7 @@ constexpr char kArchitectures[] = JANGLE_CUDA_ARCHITECTURES;
 constexpr char kArchitectures[] = "the CPU's emulation";
 #endif
 
-__global__ void ProbeKernel() {}
+__global__ void __launch_bounds__(32) ProbeKernel() {}
 
 int32_t DeviceCount(int32_t* count) {
   int devices = 0;

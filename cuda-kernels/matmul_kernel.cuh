@@ -90,10 +90,13 @@ __global__ void __launch_bounds__(kMatmulThreads,
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t token_block = blockIdx.x % static_cast<uint32_t>(plan.token_blocks);
   const int64_t strip = blockIdx.x / static_cast<uint32_t>(plan.token_blocks);
-  const int64_t part = blockIdx.y * kWarps + static_cast<uint32_t>(warp);
-  const int64_t parts = plan.splits * kWarps;
-  const int begin = static_cast<int>(plan.steps * part / parts);
-  const int steps = static_cast<int>(plan.steps * (part + 1) / parts) - begin;
+  // In 32 bits: a division of 64 takes the compiler a hundred instructions. There are less than
+  // 2^26 steps (matmul_plan.cuh).
+  const uint32_t part = blockIdx.y * kWarps + static_cast<uint32_t>(warp);
+  const uint32_t parts = static_cast<uint32_t>(plan.splits) * kWarps;
+  const auto all_steps = static_cast<uint32_t>(plan.steps);
+  const int begin = static_cast<int>(all_steps * part / parts);
+  const int steps = static_cast<int>(all_steps * (part + 1) / parts) - begin;
 
   const uint8_t* weights =
       plan.weights + (strip * plan.steps + begin) * Tile::kWeightBytes + lane * 16;

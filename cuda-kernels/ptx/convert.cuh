@@ -52,6 +52,17 @@ __device__ __forceinline__ uint32_t PackHalf2(float low, float high) {
   return static_cast<uint32_t>(FloatToHalf(low)) | (static_cast<uint32_t>(FloatToHalf(high)) << 16);
 }
 
+// As PackHalf2, but values beyond the range become the largest of it. NaN stays NaN.
+__device__ __forceinline__ uint32_t PackHalf2Saturated(float low, float high) {
+#ifdef JANGLE_EMULATION
+  return PackHalf2(emulation::WithinHalf(low), emulation::WithinHalf(high));
+#else
+  uint32_t halves;
+  asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(halves) : "f"(high), "f"(low));
+  return halves;
+#endif
+}
+
 __device__ __forceinline__ uint32_t PackBf16x2(float low, float high) {
   return static_cast<uint32_t>(FloatToBf16(low)) | (static_cast<uint32_t>(FloatToBf16(high)) << 16);
 }

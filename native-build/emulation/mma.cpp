@@ -1,7 +1,7 @@
-// mma.sync of one warp; fragment layouts as in cuda-kernels/ptx/mma.cuh. The last lane to come
-// gathers the fragments, multiplies and scatters. Sums of floats: for every output a chain of
-// fused multiply-adds, k ascending, that starts from d. The eight columns are the eight lanes of a
-// vector, so they cannot influence each other.
+// mma.sync and movmatrix of one warp; fragment layouts as in cuda-kernels/ptx/mma.cuh. The last
+// lane to come gathers the fragments, multiplies and scatters. Sums of floats: for every output a
+// chain of fused multiply-adds, k ascending, that starts from d. The eight columns are the eight
+// lanes of a vector, so they cannot influence each other.
 
 #include <immintrin.h>
 
@@ -182,7 +182,32 @@ void ComputeS8(void* const* lanes, uint32_t) {
   }
 }
 
+struct TransposeOperands {
+  uint32_t elements;
+  uint32_t transposed;
+};
+
+void ComputeTranspose(void* const* lanes, uint32_t) {
+  uint16_t matrix[8][8];
+  for (int lane = 0; lane < kWarp; lane++) {
+    const uint32_t elements = static_cast<const TransposeOperands*>(lanes[lane])->elements;
+    std::memcpy(&matrix[lane / 4][lane % 4 * 2], &elements, 4);
+  }
+  for (int lane = 0; lane < kWarp; lane++) {
+    const uint32_t low = matrix[lane % 4 * 2][lane / 4];
+    const uint32_t high = matrix[lane % 4 * 2 + 1][lane / 4];
+    static_cast<TransposeOperands*>(lanes[lane])->transposed = low | high << 16;
+  }
+}
+
 }  // namespace
+
+uint32_t MovmatrixTransposed(uint32_t elements) {
+  const Call call;
+  TransposeOperands operands{elements, 0};
+  Meet(call.fiber(), 0xffffffffu, ComputeTranspose, &operands, "movmatrix");
+  return operands.transposed;
+}
 
 void MmaBf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   const Call call;

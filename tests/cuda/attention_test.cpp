@@ -1,4 +1,7 @@
 // Meaning: outputs near those in double, exact on integers, and sound at the ends of the range.
+#include <algorithm>
+#include <numeric>
+
 #include "attention_scene.h"
 
 using namespace jangle;
@@ -171,6 +174,32 @@ TEST(attention_at_the_ends) {
       CHECK_EQ(out[i], cache->Stored(scene.prefix_v[70 * 16 + i]));
       CHECK(std::isnan(out[16 + i]));
       CHECK_EQ(out[32 + i], cache->Stored(scene.prefix_v[70 * 16 + i]));
+    }
+  }
+}
+
+// Scores so large that the rounding of an exponent is a large factor: the largest takes all.
+TEST(attention_of_enormous_scores) {
+  const Device device;
+  for (int32_t dtype : kCacheFormats) {
+    for (uint64_t seed = 91; seed < 99; seed++) {
+      CHECK_CONTEXT("dtype %d, seed %d", dtype, static_cast<int>(seed));
+      Scene scene({1, 1, 64}, dtype, 100, {-1}, seed);
+      for (float& x : scene.q) x = std::ldexp(x, 20 + 2 * static_cast<int>(seed - 91));
+      std::vector<double> scores;
+      const auto cache = scene.Start(device);
+      const auto keys = Seen(scene, *cache, 0, 0, scene.prefix_k, scene.k);
+      for (size_t j = 0; j < keys.size(); j += 64) {
+        scores.push_back(std::inner_product(scene.q.begin(), scene.q.end(), keys.begin() + j, 0.0));
+      }
+      const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+      const DeviceBatch batch(device, {scene.Sequence()});
+      cache->Append(batch, scene.k, scene.v);
+      const auto values = Seen(scene, *cache, 0, 0, scene.prefix_v, scene.v);
+      const auto out = cache->Attend(batch, scene.q);
+      for (size_t d = 0; d < 64; d++) {
+        CHECK_EQ(out[d], values[static_cast<size_t>(best) * 64 + d]);
+      }
     }
   }
 }

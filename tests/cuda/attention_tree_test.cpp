@@ -75,9 +75,10 @@ TEST(attention_of_a_tree_equals_sequential_decoding_in_every_shape) {
 // Tiles of every width, and more rows than one launch takes.
 TEST(attention_row_has_the_same_bits_among_any_number) {
   const Device device;
-  for (int64_t dim : {32, 128}) {
+  const std::pair<int64_t, int64_t> shapes[] = {{2, 32}, {6, 64}, {2, 128}, {4, 256}};
+  for (const auto& [heads, dim] : shapes) {
     Random random(21);
-    const Scene scene({2, 2, dim}, JG_F16, 130, RandomParents(random, 80), 22);
+    const Scene scene({heads, 2, dim}, JG_F16, 130, RandomParents(random, 80), 22);
     const auto cache = scene.Start(device);
     cache->Append(DeviceBatch(device, {scene.Sequence()}), scene.k, scene.v);
     const auto all = cache->Attend(DeviceBatch(device, {scene.Sequence()}), scene.q);

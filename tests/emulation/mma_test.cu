@@ -1,5 +1,5 @@
-// mma.sync and ldmatrix: small integers, for which every order of summation is exact, against a
-// plain loop; independence of columns; the emulation's order of summation.
+// mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact,
+// against a plain loop; independence of columns; the emulation's order of summation.
 
 #include <cmath>
 #include <cstring>
@@ -11,6 +11,7 @@
 #include "ptx/convert.cuh"
 #include "ptx/ldmatrix.cuh"
 #include "ptx/mma.cuh"
+#include "ptx/movmatrix.cuh"
 
 namespace jangle::test {
 namespace {
@@ -147,6 +148,10 @@ __global__ void LoadMatrices(uint32_t* out, bool transposed) {
   for (int i = 0; i < 4; i++) out[threadIdx.x * 4 + static_cast<unsigned>(i)] = r[i];
 }
 
+__global__ void Transpose(uint32_t* words) {
+  words[threadIdx.x] = MovmatrixTransposed(words[threadIdx.x]);
+}
+
 }  // namespace
 
 TEST(mma_small_integers) {
@@ -199,6 +204,22 @@ TEST(mma_ldmatrix) {
         CHECK_EQ(found[lane * 4 + i], element(row, column) | element(row, column + 1) << 16);
       }
     }
+  }
+}
+
+TEST(mma_movmatrix) {
+  std::vector<uint32_t> words(32);
+  const auto element = [](uint32_t row, uint32_t column) { return 1000 * row + column; };
+  for (uint32_t lane = 0; lane < 32; lane++) {
+    words[lane] = element(lane / 4, lane % 4 * 2) | element(lane / 4, lane % 4 * 2 + 1) << 16;
+  }
+  const DeviceArray<uint32_t> memory(words);
+  CHECK_EQ(Launch(Transpose, dim3(1), dim3(32), 0, nullptr, memory.data()), cudaSuccess);
+  const std::vector<uint32_t> found = memory.Download();
+  for (uint32_t lane = 0; lane < 32; lane++) {
+    CHECK_CONTEXT("lane %u", lane);
+    CHECK_EQ(found[lane], element(lane % 4 * 2, lane / 4) | element(lane % 4 * 2 + 1, lane / 4)
+                                                                << 16);
   }
 }
 

@@ -19,6 +19,7 @@ void CpAsyncCommit();
 void CpAsyncWait(int newest);
 
 void Ldmatrix(uint32_t* fragment, int matrices, const void* shared_row, bool transposed);
+uint32_t MovmatrixTransposed(uint32_t elements);
 
 // Sums of floats are a chain of fused multiply-adds, k ascending, that starts from d: one of the
 // orders a GPU may take. Columns of D do not depend on each other.
@@ -51,6 +52,12 @@ inline uint16_t FloatToHalf(float value) {
   }
   const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u;
   return static_cast<uint16_t>(sign | (rounded >> 13));
+}
+
+// The nearest value in the range of f16; NaN stays NaN.
+inline float WithinHalf(float value) {
+  constexpr float kMost = 65504.0f;
+  return value > kMost ? kMost : value < -kMost ? -kMost : value;
 }
 
 inline uint16_t FloatToBf16(float value) {
