@@ -15,6 +15,7 @@ import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Machine;
 import dev.jangle.backend.Tier;
 import dev.jangle.format.Checkpoint;
+import dev.jangle.format.DType;
 import dev.jangle.format.SafetensorsFile;
 import dev.jangle.format.Tensor;
 import dev.jangle.format.TensorFloats;
@@ -87,10 +88,10 @@ class TrainingStepTest {
         TrainingState adapted =
             TrainingState.adapter(backend, kernels, file, new LoraOptions(4, 8), 1);
         TrainingStep of =
-            new TrainingStep(backend, kernels, file.config(), whole, AdamW.usual(), ROWS, false);
+            new TrainingStep(backend, kernels, DType.F32, file.config(), whole, AdamW.usual(), ROWS, false);
         TrainingStep with =
             new TrainingStep(
-                backend, kernels, file.config(), adapted, AdamW.usual(), ROWS, false)) {
+                backend, kernels, DType.F32, file.config(), adapted, AdamW.usual(), ROWS, false)) {
       PackedBatch batch = steps("qwen3").get(0).get(0);
       assertArrayEquals(of.losses(batch).losses(), with.losses(batch).losses());
       with.run(List.of(batch), 1e-2);
@@ -159,7 +160,7 @@ class TrainingStepTest {
         Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
         TrainingState state = TrainingState.of(backend, kernels, file);
         TrainingStep step =
-            new TrainingStep(backend, kernels, file.config(), state, AdamW.usual(), ROWS, false)) {
+            new TrainingStep(backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
       IllegalArgumentException none =
           assertThrows(
               IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), 1e-3));
@@ -197,7 +198,7 @@ class TrainingStepTest {
         Checkpoint file = Checkpoint.open(base(kind));
         TrainingState state = state(backend, kernels, file, kind);
         TrainingStep step =
-            new TrainingStep(backend, kernels, file.config(), state, optimizer, ROWS, recompute)) {
+            new TrainingStep(backend, kernels, DType.F32, file.config(), state, optimizer, ROWS, recompute)) {
       for (List<PackedBatch> batches : steps(kind)) {
         TrainingStep.Result result = step.run(batches, rates.get("rate").asDouble());
         losses.add(result.loss());

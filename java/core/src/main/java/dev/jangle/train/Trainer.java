@@ -1,8 +1,10 @@
 package dev.jangle.train;
 
 import dev.jangle.backend.Backend;
+import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Kernels;
 import dev.jangle.format.Checkpoint;
+import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
@@ -34,6 +36,9 @@ import java.util.function.Consumer;
  *       });
  * }
  * }
+ *
+ * <p>Weights, gradients and moments are float32. Products are float32 on the CPU; on a GPU their
+ * factors are rounded to bf16, and the sums are float32.
  *
  * <p>Holds memory outside the Java heap, and the folder's lock, until closed. One thread at a time,
  * but for {@link #stop}.
@@ -80,6 +85,7 @@ public final class Trainer implements AutoCloseable {
               new TrainingStep(
                   backend,
                   kernels,
+                  backend.kind() == BackendKind.CUDA ? DType.BF16 : DType.F32,
                   config,
                   state,
                   optimizer,

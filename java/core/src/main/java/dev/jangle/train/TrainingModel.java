@@ -32,12 +32,14 @@ final class TrainingModel implements AutoCloseable {
   /**
    * Takes the memory of all passes.
    *
+   * @param factors how products read their factors; see {@link Kernels#trainingProducts}
    * @param lora null where the weights have no adapters
    * @param rows places of a batch
    */
   TrainingModel(
       Backend backend,
       Kernels kernels,
+      DType factors,
       ModelConfig config,
       LoraOptions lora,
       int rows,
@@ -48,7 +50,7 @@ final class TrainingModel implements AutoCloseable {
     memory = new DeviceMemory(backend);
     boolean whole = false;
     try {
-      TrainingProducts products = kernels.trainingProducts(DType.F32);
+      TrainingProducts products = kernels.trainingProducts(factors);
       DeviceBuffer scratch =
           memory.bytes(
               Math.max(

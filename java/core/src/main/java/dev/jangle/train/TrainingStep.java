@@ -7,6 +7,7 @@ import dev.jangle.backend.DeviceBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Matrix;
 import dev.jangle.backend.TrainingRows;
+import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -41,12 +42,14 @@ final class TrainingStep implements AutoCloseable {
   /**
    * Takes the memory of the passes.
    *
+   * @param factors how products read their factors; see {@link Kernels#trainingProducts}
    * @param rows places of a batch
    * @param recompute see {@link TrainingModel}
    */
   TrainingStep(
       Backend backend,
       Kernels kernels,
+      DType factors,
       ModelConfig config,
       TrainingState state,
       AdamW optimizer,
@@ -64,7 +67,7 @@ final class TrainingStep implements AutoCloseable {
       scratch =
           memory.bytes(
               Math.max(1, kernels.trainingRows().sumSquaresScratchBytes(state.layout.elements())));
-      model = new TrainingModel(backend, kernels, config, state.lora, rows, recompute);
+      model = new TrainingModel(backend, kernels, factors, config, state.lora, rows, recompute);
       whole = true;
     } finally {
       if (!whole) {
