@@ -251,7 +251,8 @@ class ArgumentTest {
     Batch other = device.keep(kernels.newBatch(2, 2));
     other.sampling(1, 0, 1, 0, 1);
     other.set(new int[2], parents, 0, 2, 70, pages);
-    Graph drawing = device.keep(kernels.capture(() -> kernels.sample(other, 0, x, ids, null)));
+    DeviceBuffer scratch = device.ones(Math.max(1, kernels.sampleScratchBytes(2, 16)));
+    Graph drawing = device.keep(kernels.capture(() -> kernels.sample(other, 0, x, ids, scratch)));
     kernels.launch(drawing);
     other.set(new int[1], parents, 0, 1, 70, pages);
     Refusal.of(SHAPE, () -> kernels.launch(drawing), "found 1, expected 2");
