@@ -3,7 +3,7 @@ package dev.jangle;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import dev.jangle.format.ModelConfig;
-import dev.jangle.format.SafetensorsWriter;
+import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -82,7 +82,7 @@ final class TinyFolder {
   static Path write(Path folder, boolean chat, BiConsumer<String, ByteBuffer> change) {
     try (Checkpoint source = Checkpoint.open(gguf("gguf_f32"))) {
       Files.createDirectories(folder);
-      SafetensorsWriter writer = new SafetensorsWriter().metadata();
+      SafetensorsBytes writer = new SafetensorsBytes().metadata();
       List<String> names = new ArrayList<>(source.names());
       names.add("lm_head.weight");
       for (String name : names) {

@@ -152,8 +152,8 @@ final class TinyModel {
   }
 
   /** The file model.safetensors. */
-  static SafetensorsWriter safetensors(DType dtype, boolean tied, boolean bias, boolean qkNorm) {
-    SafetensorsWriter writer = new SafetensorsWriter().metadata();
+  static SafetensorsBytes safetensors(DType dtype, boolean tied, boolean bias, boolean qkNorm) {
+    SafetensorsBytes writer = new SafetensorsBytes().metadata();
     shapes(tied, bias, qkNorm)
         .forEach(
             (name, shape) -> writer.tensor(name, dtype.name(), shape, data(name, dtype, shape)));

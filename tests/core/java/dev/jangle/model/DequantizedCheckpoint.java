@@ -5,7 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import dev.jangle.backend.reference.DequantizeReference;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.ModelConfig;
-import dev.jangle.format.SafetensorsWriter;
+import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -23,7 +23,7 @@ final class DequantizedCheckpoint {
     for (String name : from.names()) {
       String shard = "model-" + name + ".safetensors";
       Tensor tensor = from.tensor(name);
-      new SafetensorsWriter()
+      new SafetensorsBytes()
           .tensor(name, "F32", tensor.shape(), float32(tensor))
           .write(folder.resolve(shard));
       index.add("\"%s\":\"%s\"".formatted(name, shard));

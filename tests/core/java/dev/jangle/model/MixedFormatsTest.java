@@ -6,7 +6,7 @@ import dev.jangle.backend.Backend;
 import dev.jangle.backend.Machine;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
-import dev.jangle.format.SafetensorsWriter;
+import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -47,7 +47,7 @@ class MixedFormatsTest {
 
   /** The model with this projection's values rounded to F16, stored as F16 or as F32. */
   private Path copy(Fixture fixture, String projection, boolean stored) throws IOException {
-    SafetensorsWriter writer = new SafetensorsWriter();
+    SafetensorsBytes writer = new SafetensorsBytes();
     try (Checkpoint checkpoint = Checkpoint.open(fixture.checkpoint())) {
       for (String name : Set.copyOf(checkpoint.names())) {
         Tensor tensor = checkpoint.tensor(name);

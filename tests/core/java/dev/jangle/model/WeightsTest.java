@@ -14,7 +14,7 @@ import dev.jangle.backend.Machine;
 import dev.jangle.backend.Refusal;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.FormatException;
-import dev.jangle.format.SafetensorsWriter;
+import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
 import java.lang.reflect.Field;
@@ -47,7 +47,7 @@ class WeightsTest {
   /** A copy of a model of one file in which one tensor is missing, or lacks its last row. */
   private Path copy(String model, String changed, boolean keep) throws IOException {
     Path from = Fixture.of(model).checkpoint();
-    SafetensorsWriter writer = new SafetensorsWriter();
+    SafetensorsBytes writer = new SafetensorsBytes();
     try (Checkpoint checkpoint = Checkpoint.open(from)) {
       for (String name : checkpoint.names()) {
         Tensor tensor = checkpoint.tensor(name);

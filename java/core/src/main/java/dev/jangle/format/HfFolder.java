@@ -52,7 +52,7 @@ final class HfFolder {
 
   private static Map<String, Tensor> tensors(Path folder, Arena arena) throws IOException {
     if (Files.exists(folder.resolve(SINGLE))) {
-      return SafetensorsFile.read(folder.resolve(SINGLE), arena);
+      return SafetensorsReader.read(folder.resolve(SINGLE), arena).tensors();
     }
     Path index = folder.resolve(INDEX);
     if (!Files.exists(index)) {
@@ -69,7 +69,8 @@ final class HfFolder {
         throw new NoSuchFileException(
             file.toString(), null, "does not exist, but " + INDEX + " names it; download it");
       }
-      SafetensorsFile.read(file, arena)
+      SafetensorsReader.read(file, arena)
+          .tensors()
           .forEach(
               (name, tensor) -> {
                 String owner = shardOf.get(name);

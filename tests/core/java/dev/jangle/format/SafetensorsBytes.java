@@ -11,16 +11,16 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.StringJoiner;
 
-/** Writes safetensors files: tensors in the order of their addition. */
-public final class SafetensorsWriter {
+/** A safetensors file in memory, right or wrong: tensors in the order of their addition. */
+public final class SafetensorsBytes {
   private final StringJoiner header = new StringJoiner(",", "{", "}");
   private final ByteArrayOutputStream data = new ByteArrayOutputStream();
 
   /** Begins a file without tensors. */
-  public SafetensorsWriter() {}
+  public SafetensorsBytes() {}
 
   /** Adds a tensor; the dtype is the format's own name, such as F32. */
-  public SafetensorsWriter tensor(String name, String dtype, long[] shape, byte[] bytes) {
+  public SafetensorsBytes tensor(String name, String dtype, long[] shape, byte[] bytes) {
     int begin = data.size();
     data.writeBytes(bytes);
     header.add(entry(name, dtype, shape, begin, data.size()));
@@ -28,7 +28,7 @@ public final class SafetensorsWriter {
   }
 
   /** Adds the free-form metadata that PyTorch's writer adds. */
-  public SafetensorsWriter metadata() {
+  public SafetensorsBytes metadata() {
     header.add("\"__metadata__\":{\"format\":\"pt\"}");
     return this;
   }
