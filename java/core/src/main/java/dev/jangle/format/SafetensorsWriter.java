@@ -160,6 +160,6 @@ public final class SafetensorsWriter {
   /** The nearest BF16, ties to even; a NaN stays one. */
   static short bfloat16(float value) {
     int bits = Float.floatToIntBits(value); // one NaN, whose upper half is a NaN, too
-    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+    return (short) ((bits + 0x7fff + (bits >>> 16 & 1)) >>> 16);
   }
 }
