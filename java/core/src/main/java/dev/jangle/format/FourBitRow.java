@@ -16,7 +16,7 @@ import java.util.Arrays;
  * <p>A new grid is searched for a small sum of squared errors, like {@code make_qx_quants} and
  * {@code make_qkx2_quants} of llama.cpp: for some trial scales the elements are rounded, and the
  * best grid for these integers follows in closed form (least squares). The best of the trials is
- * then rounded and fitted once more. Not thread-safe.
+ * then rounded and fitted again some times. Not thread-safe.
  */
 final class FourBitRow {
   private static final ValueLayout.OfShort SHORT =
@@ -26,7 +26,13 @@ final class FourBitRow {
   /** Trial scales: the one that just spans the values, times 0.80 to 1.10 in steps of 0.025. */
   private static final int TRIALS = 13;
 
+  private static final int REFITS = 3;
+
   private final DType dtype;
+
+  /** The integer that stands for zero in Q4_0, for the least value in Q4_1. */
+  private final int zero;
+
   private final float[] scales;
   private final float[] leasts;
   private final int[] integers;
@@ -43,6 +49,7 @@ final class FourBitRow {
       throw new IllegalArgumentException(dtype + " has no 4-bit grid");
     }
     this.dtype = dtype;
+    this.zero = dtype == DType.Q4_0 ? 8 : 0;
     this.scales = new float[cols / BLOCK];
     this.leasts = new float[cols / BLOCK];
     this.integers = new int[cols];
@@ -58,7 +65,7 @@ final class FourBitRow {
   }
 
   private float value(int block, int q) {
-    return dtype == DType.Q4_0 ? scales[block] * (q - 8) : scales[block] * q + leasts[block];
+    return scales[block] * (q - zero) + leasts[block];
   }
 
   /** Takes the grids of a row, without its integers. */
@@ -73,12 +80,12 @@ final class FourBitRow {
 
   private void setGrid(int block, float scale, float least) {
     scales[block] = scale;
-    leasts[block] = dtype == DType.Q4_0 ? -8 * scale : least;
+    leasts[block] = least;
   }
 
   /** Whether no value is further than half a step outside of the block's grid. */
   boolean spans(int block, float[] values) {
-    float first = leasts[block];
+    float first = value(block, 0);
     float last = value(block, 15);
     float margin = 0.5f * Math.abs(scales[block]);
     float low = Math.min(first, last) - margin;
@@ -94,7 +101,8 @@ final class FourBitRow {
   /** Rounds an element to the nearest value of its grid. */
   void round(int element, float value) {
     int block = element / BLOCK;
-    integers[element] = nearest(value, leasts[block], inverse(scales[block]));
+    float inverse = scales[block] == 0 ? 0 : 1 / scales[block];
+    integers[element] = nearest((value - leasts[block]) * inverse + zero);
   }
 
   private void round(int block, float[] values) {
@@ -103,12 +111,8 @@ final class FourBitRow {
     }
   }
 
-  private static float inverse(float scale) {
-    return scale == 0 ? 0 : 1 / scale;
-  }
-
-  private static int nearest(float value, float least, float inverse) {
-    return Math.clamp((int) ((value - least) * inverse + 0.5f), 0, 15);
+  private static int nearest(float steps) {
+    return Math.clamp((int) (steps + 0.5f), 0, 15);
   }
 
   /**
@@ -124,7 +128,9 @@ final class FourBitRow {
     }
     requireFinite(block, values);
     round(block, values);
-    refit(block, values);
+    for (int n = 0; n < REFITS; n++) {
+      refit(block, values);
+    }
   }
 
   private void fitAroundZero(int block, float[] values) {
@@ -142,7 +148,7 @@ final class FourBitRow {
       float products = 0;
       int squares = 0;
       for (int i = start; i < start + BLOCK; i++) {
-        int q = Math.clamp((int) (values[i] * inverse + 8.5f), 0, 15) - 8;
+        int q = nearest(values[i] * inverse + 8) - 8;
         products += q * values[i];
         squares += q * q;
       }
@@ -164,12 +170,12 @@ final class FourBitRow {
     }
     setGrid(block, 0, half(0.5f * low + 0.5f * high));
     double best = 0;
-    for (int n = 0; n < TRIALS && high > low; n++) {
-      // Values beyond a narrower grid are cut off alike on both sides.
-      float scale = (high - low) / 15 * factor(n);
-      float first = 0.5f * low + 0.5f * high - 7.5f * scale;
+    for (int n = 0; n < 3 * TRIALS && high > low; n++) {
+      float scale = (high - low) / 15 * factor(n % TRIALS);
+      // A narrower grid leaves out values at its lower end, its upper one, or half at each.
+      float first = low + (high - low - 15 * scale) * (n / TRIALS) / 2;
       for (int i = 0; i < BLOCK; i++) {
-        trial[i] = nearest(values[start + i], first, 1 / scale);
+        trial[i] = nearest((values[start + i] - first) / scale);
       }
       best = leastSquares(block, values, low, best);
     }
