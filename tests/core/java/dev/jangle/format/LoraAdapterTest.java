@@ -268,6 +268,9 @@ class LoraAdapterTest {
         rewrite(factors, strange, new long[] {4}, new float[4]);
         assertRefused(weights, () -> LoraAdapter.open(folder, base), strange, "expected a name like");
       }
+      String copy = "base_model.model.lm_head.base_layer.weight";
+      rewrite(factors, copy, new long[] {4}, new float[4]);
+      assertRefused(weights, () -> LoraAdapter.open(folder, base), copy, "save_embedding_layers");
       float[] nan = factors.get(UP_A).clone();
       nan[7] = Float.NaN;
       rewrite(factors, UP_A, new long[] {4, 64}, nan);

@@ -101,6 +101,14 @@ public final class LoraAdapter {
   /** The weight of the base that a tensor changes. */
   private static String weight(Path file, Checkpoint base, String name) {
     String suffix = name.endsWith(A) ? A : name.endsWith(B) ? B : null;
+    if (name.endsWith(".base_layer.weight")) {
+      throw new FormatException(
+          file,
+          "tensor "
+              + name
+              + " is a copy of the base model's; save the adapter with"
+              + " save_embedding_layers=False");
+    }
     if (suffix == null || !name.startsWith(PREFIX)) {
       throw new FormatException(
           file,
@@ -187,10 +195,11 @@ public final class LoraAdapter {
       Path file, LoraConfig config, Checkpoint base, Map<String, Tensor> tensors) {
     for (int layer = 0; layer < base.config().layers(); layer++) {
       for (String module : MODULES) {
-        String name = tensorName("model.layers." + layer + "." + module + ".weight", A);
+        String key = "model.layers." + layer + "." + module;
+        String name = PREFIX + key + A;
         boolean listed =
             config.targets().stream()
-                .anyMatch(target -> target.equals(module) || module.endsWith("." + target));
+                .anyMatch(target -> key.equals(target) || key.endsWith("." + target));
         if (listed && !tensors.containsKey(name)) {
           throw new FormatException(
               file,
