@@ -95,8 +95,7 @@ class ExportTest {
           assertArrayEquals(exact, TensorFloats.of(folderModel.tensor(name)), name);
           if (model.shape(name).length == 2) {
             assertArrayEquals(
-                folderModel.tensor(name).as(DType.Q8_0).data().toArray(
-                    ValueLayout.JAVA_BYTE),
+                folderModel.tensor(name).as(DType.Q8_0).data().toArray(ValueLayout.JAVA_BYTE),
                 fileModel.tensor(name).data().toArray(ValueLayout.JAVA_BYTE),
                 name);
           }
@@ -162,8 +161,7 @@ class ExportTest {
     Files.createDirectories(folder.resolve("out.part/left"));
     try (Checkpoint model = Checkpoint.open(GGUF)) {
       assertThrows(
-          IllegalStateException.class,
-          () -> Export.huggingFace(model, null, DType.F32, out, half));
+          IllegalStateException.class, () -> Export.huggingFace(model, null, DType.F32, out, half));
       assertEquals(List.of(), files());
       assertThrows(
           IllegalStateException.class, () -> Export.gguf(model, null, DType.F32, out, half));

@@ -47,7 +47,11 @@ class GgufModelTest {
 
   private static Object comparable(GgufMetadata metadata, String key) {
     return metadata.value(key) instanceof GgufMetadata.Array array
-        ? array.type() + " " + array.count() + " " + ByteBuffer.wrap(array.payload())
+        ? array.type()
+            + " "
+            + array.count()
+            + " "
+            + ByteBuffer.wrap(array.payload())
             + Arrays.hashCode(array.payload())
         : metadata.value(key);
   }
@@ -65,8 +69,7 @@ class GgufModelTest {
         assertArrayEquals(bytes(expected.tensor(name)), bytes(found.tensor(name)), name);
       }
       assertEquals(expected.config(), found.config());
-      assertEquals(
-          new HashSet<>(metadata(expected).keys()), new HashSet<>(metadata(found).keys()));
+      assertEquals(new HashSet<>(metadata(expected).keys()), new HashSet<>(metadata(found).keys()));
       for (String key : metadata(expected).keys()) {
         assertEquals(comparable(metadata(expected), key), comparable(metadata(found), key), key);
       }
@@ -135,8 +138,7 @@ class GgufModelTest {
     SafetensorsBytes writer = TinyModel.safetensors(DType.F32, false, false, false);
     writer.write(folder.resolve("model.safetensors"));
     Files.writeString(
-        folder.resolve("config.json"),
-        TinyModel.config("llama", "\"tie_word_embeddings\": true"));
+        folder.resolve("config.json"), TinyModel.config("llama", "\"tie_word_embeddings\": true"));
     try (Checkpoint from = Checkpoint.open(folder);
         Checkpoint to = written(from, DType.BF16)) {
       assertTrue(from.has("lm_head.weight"));
@@ -184,8 +186,11 @@ class GgufModelTest {
         .strings("a", List.of("x", ""))
         .ints("i", new int[] {-1})
         .tensor("t", DType.F32, new long[] {2, 3}, () -> tensor)
-        .tensor("v", DType.F16, new long[] {1}, () -> Tensor.of("v", DType.F16, new long[] {1},
-            new float[] {2}))
+        .tensor(
+            "v",
+            DType.F16,
+            new long[] {1},
+            () -> Tensor.of("v", DType.F16, new long[] {1}, new float[] {2}))
         .write(file);
     ByteBuffer expected = ByteBuffer.allocate(1000).order(ByteOrder.LITTLE_ENDIAN);
     expected.put("GGUF".getBytes(StandardCharsets.US_ASCII)).putInt(3);

@@ -35,8 +35,16 @@ class HfModelTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "gguf_f32", "gguf_q4_1", "gguf_llama3_f16", "gguf_qwen2_f16", "gguf_qwen3_f16", "llama_yarn",
-        "llama_linear", "mistral", "qwen2", "smollm2"
+        "gguf_f32",
+        "gguf_q4_1",
+        "gguf_llama3_f16",
+        "gguf_qwen2_f16",
+        "gguf_qwen3_f16",
+        "llama_yarn",
+        "llama_linear",
+        "mistral",
+        "qwen2",
+        "smollm2"
       })
   void foldersHaveTheSameModel(String name) throws IOException {
     try (Checkpoint from = model(name)) {
@@ -135,9 +143,7 @@ class HfModelTest {
     Path file = folder.resolve("model.gguf");
     float[] divisors = {1, 2, 1, 3};
     byte[] bytes = TensorBytes.of(DType.F32, divisors);
-    TinyModel.gguf()
-        .tensor("rope_freqs.weight", DType.F32, new long[] {4}, bytes)
-        .write(file);
+    TinyModel.gguf().tensor("rope_freqs.weight", DType.F32, new long[] {4}, bytes).write(file);
     try (Checkpoint model = Checkpoint.open(file)) {
       FormatException e =
           assertThrows(FormatException.class, () -> HfModel.write(model, DType.F32, folder));
@@ -148,8 +154,7 @@ class HfModelTest {
       FormatException e =
           assertThrows(FormatException.class, () -> HfModel.write(model, DType.F32, folder));
       assertTrue(e.getMessage().contains("biases of q, k and v in a llama"), e.getMessage());
-      assertThrows(
-          IllegalArgumentException.class, () -> HfModel.write(model, DType.Q8_0, folder));
+      assertThrows(IllegalArgumentException.class, () -> HfModel.write(model, DType.Q8_0, folder));
     }
   }
 }

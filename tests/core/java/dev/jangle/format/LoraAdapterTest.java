@@ -90,7 +90,8 @@ class LoraAdapterTest {
       for (String weight : base.names()) {
         Tensor w = base.tensor(weight);
         Tensor merged = adapter.merge(w, format);
-        if (w.shape().length == 1 || weight.equals("model.embed_tokens.weight")
+        if (w.shape().length == 1
+            || weight.equals("model.embed_tokens.weight")
             || weight.equals("lm_head.weight")) {
           assertSame(w, merged);
           continue;
@@ -244,7 +245,8 @@ class LoraAdapterTest {
       Map<String, float[]> without = new LinkedHashMap<>(factors);
       without.remove(UP_B);
       rewrite(without, UP_A, null, null);
-      assertRefused(weights, () -> LoraAdapter.open(folder, base), "has no tensor " + UP_A, "lists");
+      assertRefused(
+          weights, () -> LoraAdapter.open(folder, base), "has no tensor " + UP_A, "lists");
       rewrite(factors, UP_A, new long[] {4, 60}, new float[240]);
       assertRefused(
           weights,
@@ -266,7 +268,8 @@ class LoraAdapterTest {
               "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector",
               "base_model.model.model.embed_tokens.lora_embedding_A")) {
         rewrite(factors, strange, new long[] {4}, new float[4]);
-        assertRefused(weights, () -> LoraAdapter.open(folder, base), strange, "expected a name like");
+        assertRefused(
+            weights, () -> LoraAdapter.open(folder, base), strange, "expected a name like");
       }
       String copy = "base_model.model.lm_head.base_layer.weight";
       rewrite(factors, copy, new long[] {4}, new float[4]);

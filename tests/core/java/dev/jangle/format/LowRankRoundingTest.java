@@ -230,8 +230,7 @@ class LowRankRoundingTest {
       byte[] found = new byte[(int) bytes];
       numbers.write(MemorySegment.ofArray(found));
       assertArrayEquals(
-          base.data().asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_BYTE),
-          found);
+          base.data().asSlice(row * bytes, bytes).toArray(ValueLayout.JAVA_BYTE), found);
     }
   }
 }

@@ -23,7 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Ids and texts equal those of transformers after a tokenizer went from one format to the other. */
+/**
+ * Ids and texts equal those of transformers after a tokenizer went from one format to the other.
+ */
 class TokenizerExportTest {
   @TempDir Path temporary;
 
@@ -127,8 +129,7 @@ class TokenizerExportTest {
     }
     for (String norm :
         new String[] {"layers.0.input_layernorm", "layers.0.post_attention_layernorm", "norm"}) {
-      weights.tensor(
-          "model." + norm + ".weight", DType.F32, new long[] {2}, () -> new float[2]);
+      weights.tensor("model." + norm + ".weight", DType.F32, new long[] {2}, () -> new float[2]);
     }
     weights.write(folder.resolve("model.safetensors"));
     Files.writeString(

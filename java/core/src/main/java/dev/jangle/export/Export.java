@@ -31,8 +31,7 @@ public final class Export {
   public static final List<DType> HUGGING_FACE = List.of(DType.F32, DType.BF16);
 
   /** Formats of a GGUF file's matrices. */
-  public static final List<DType> GGUF =
-      List.of(DType.F32, DType.BF16, DType.Q8_0, DType.Q4_0);
+  public static final List<DType> GGUF = List.of(DType.F32, DType.BF16, DType.Q8_0, DType.Q4_0);
 
   private Export() {}
 

@@ -21,7 +21,7 @@ import java.util.function.UnaryOperator;
  * is a SIGBUS, which Java code sees as an {@link InternalError} and native code does not survive:
  * replace model files by renaming, never by writing over them.
  */
-public sealed interface Checkpoint extends AutoCloseable 
+public sealed interface Checkpoint extends AutoCloseable
     permits MappedCheckpoint, DerivedCheckpoint {
   /**
    * Opens a {@code .gguf} file, or a Hugging Face folder that holds {@code config.json} and either

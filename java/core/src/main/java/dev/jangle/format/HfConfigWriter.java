@@ -38,7 +38,8 @@ final class HfConfigWriter {
   static String config(Checkpoint model, DType format) throws IOException {
     String type = format == DType.F32 ? "float32" : "bfloat16";
     if (model.tokenizer() instanceof TokenizerSource.HuggingFace source) {
-      ObjectNode json = (ObjectNode) MAPPER.readTree(source.folder().resolve("config.json").toFile());
+      ObjectNode json =
+          (ObjectNode) MAPPER.readTree(source.folder().resolve("config.json").toFile());
       return text(json.put(json.has("dtype") ? "dtype" : "torch_dtype", type));
     }
     return text(made(model).put("torch_dtype", type));
@@ -66,7 +67,9 @@ final class HfConfigWriter {
     if (config.qkvBias() && !qwen2) {
       throw new FormatException(
           model.path(),
-          "has biases of q, k and v in a " + architecture + " model, for which config.json has no"
+          "has biases of q, k and v in a "
+              + architecture
+              + " model, for which config.json has no"
               + " form");
     }
     ObjectNode json = JsonNodeFactory.instance.objectNode();

@@ -53,12 +53,10 @@ public final class HfModel {
       String file =
           shards.size() == 1
               ? HfFolder.SINGLE
-              : String.format(
-                  Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+              : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
       SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
       for (String name : shards.get(i).names()) {
-        writer.tensor(
-            name, format, model.shape(name), () -> TensorFloats.of(model.tensor(name)));
+        writer.tensor(name, format, model.shape(name), () -> TensorFloats.of(model.tensor(name)));
         map.put(name, file);
         total += Tensor.bytes(format, model.shape(name));
       }

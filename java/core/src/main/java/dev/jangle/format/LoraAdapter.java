@@ -14,8 +14,8 @@ import java.util.TreeMap;
 /**
  * A LoRA adapter in PEFT's layout: a folder with {@code adapter_config.json} and {@code
  * adapter_model.safetensors}. To the weight W [out][in] of each module that it adapts it adds
- * {@code scale * B A}, with A [rank][in] and B [out][rank]. Held in memory as float32. Immutable and
- * thread-safe.
+ * {@code scale * B A}, with A [rank][in] and B [out][rank]. Held in memory as float32. Immutable
+ * and thread-safe.
  *
  * <pre>{@code
  * Checkpoint base = Checkpoint.open(model);
@@ -266,8 +266,7 @@ public final class LoraAdapter {
     MemorySegment data = TensorEncoder.allocate(to * weight.rows());
     Tensor merged = new Tensor(weight.name(), format, weight.shape(), data);
     boolean fourBits = format == DType.Q4_0 || format == DType.Q4_1;
-    LowRankRounding rounding =
-        fourBits ? new LowRankRounding(of.a(), config.rank(), cols) : null;
+    LowRankRounding rounding = fourBits ? new LowRankRounding(of.a(), config.rank(), cols) : null;
     try {
       TensorEncoder.byRow(
           merged,
@@ -330,7 +329,8 @@ public final class LoraAdapter {
    *
    * @param format F32, F16 or BF16
    * @param tensors by PEFT's names, such as {@code
-   *     base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight}: A [rank][in], B [out][rank]
+   *     base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight}: A [rank][in], B
+   *     [out][rank]
    * @throws IOException naming the file where it cannot be written
    * @throws IllegalArgumentException where a name is neither an A nor a B, or its values do not
    *     divide by the rank

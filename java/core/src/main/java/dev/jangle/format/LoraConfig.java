@@ -14,8 +14,8 @@ import java.util.Set;
  * @param rank rows of each A and columns of each B
  * @param alpha the strength, {@code lora_alpha}
  * @param rankStabilized whether the strength is divided by the root of the rank, not by the rank
- * @param targets names of the modules that are adapted in every layer, such as {@code q_proj}; empty
- *     where the file says it in another way
+ * @param targets names of the modules that are adapted in every layer, such as {@code q_proj};
+ *     empty where the file says it in another way
  * @param base what the adapter was trained on, as its maker called it; may be empty
  */
 public record LoraConfig(

@@ -16,9 +16,9 @@ import java.util.Arrays;
  *
  * <p>The elements of a row are rounded from left to right, each after the best correction for the
  * errors of those before it when those after it are still free: the method of GPTQ (arXiv
- * 2210.17323) for this H. The correction of element j is {@code -c_j . g}, where {@code g = sum over
- * i < j of u_i e_i} (u_i is column i of U), {@code c_j = weight (I + weight sum over i >= j of u_i
- * u_i^T)^-1 u_j}. The c_j are the same for all rows. Immutable and thread-safe.
+ * 2210.17323) for this H. The correction of element j is {@code -c_j . g}, where {@code g = sum
+ * over i < j of u_i e_i} (u_i is column i of U), {@code c_j = weight (I + weight sum over i >= j of
+ * u_i u_i^T)^-1 u_j}. The c_j are the same for all rows. Immutable and thread-safe.
  */
 final class LowRankRounding {
   /** Rows of A that depend on others but for this part of their length do not count. */

@@ -115,8 +115,7 @@ final class TensorEncoder {
     float scale = largest / 127;
     short half = Float.floatToFloat16(scale);
     if (!Float.isFinite(Float.float16ToFloat(half))) {
-      throw new IllegalArgumentException(
-          "has the value " + largest + ", which Q8_0 cannot hold");
+      throw new IllegalArgumentException("has the value " + largest + ", which Q8_0 cannot hold");
     }
     row.set(SHORT, at, half);
     float inverse = scale == 0 ? 0 : 1 / scale;

@@ -71,8 +71,7 @@ enum PreTokenizers {
     boolean whole = document.path("model").path("ignore_merges").asBoolean(false);
     for (PreTokenizers one : values()) {
       JsonNode expected = one.normalizer();
-      boolean normalized =
-          expected == null ? !normalizer.isObject() : normalizer.equals(expected);
+      boolean normalized = expected == null ? !normalizer.isObject() : normalizer.equals(expected);
       if (normalized && steps.equals(steps(one.json())) && whole == one.ignoresMerges()) {
         return Optional.of(one);
       }

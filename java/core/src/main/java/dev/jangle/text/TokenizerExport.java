@@ -86,7 +86,8 @@ public final class TokenizerExport {
       throws IOException {
     try (Tokenizer tokenizer = Tokenizer.open(source)) {
       int[] frame = tokenizer.encode("", true, false);
-      GgufVocabulary.put(HuggingFaceTokenizerReader.read(source.folder()), vocabSize, frame, writer);
+      GgufVocabulary.put(
+          HuggingFaceTokenizerReader.read(source.folder()), vocabSize, frame, writer);
     }
   }
 }
