@@ -172,10 +172,12 @@ final class FourBitRow {
     double best = 0;
     for (int n = 0; n < 3 * TRIALS && high > low; n++) {
       float scale = (high - low) / 15 * factor(n % TRIALS);
-      // A narrower grid leaves out values at its lower end, its upper one, or half at each.
-      float first = low + (high - low - 15 * scale) * (n / TRIALS) / 2;
+      // A narrower grid leaves out values at its upper end, at both, or at its lower one.
+      int side = n / TRIALS;
+      float first = low + 0.5f * side * (high - low - 15 * scale);
+      float inverse = 1 / scale;
       for (int i = 0; i < BLOCK; i++) {
-        trial[i] = nearest((values[start + i] - first) / scale);
+        trial[i] = nearest((values[start + i] - first) * inverse);
       }
       best = leastSquares(block, values, low, best);
     }
