@@ -8,6 +8,7 @@ module dev.jangle {
   exports dev.jangle.backend;
   exports dev.jangle.cache;
   exports dev.jangle.decode;
+  exports dev.jangle.export;
   exports dev.jangle.format;
   exports dev.jangle.model;
   exports dev.jangle.text;

@@ -34,7 +34,9 @@ class MainTest {
     Run help = run("--help");
     assertEquals(0, help.code());
     for (String command :
-        new String[] {"demo", "generate", "chat", "pull", "info", "bench", "train"}) {
+          new String[] {
+            "demo", "generate", "chat", "pull", "info", "bench", "train", "export"
+          }) {
       assertTrue(help.out().contains(command), command);
       Run its = run(command, "--help");
       assertEquals(0, its.code(), its.err());
@@ -54,6 +56,11 @@ class MainTest {
         "generate -m x --decoding magic hello",
         "generate -m x --threads -3 hello",
         "generate -m x --json --show-drafts hello",
+        "info --adapter x",
+        "export -m x --to hf --format bf16",
+        "export -m x --to hf --format q8_0 out",
+        "export -m x --to gguf --format q4_1 out",
+        "export -m x --to onnx --format f32 out",
         "bench -m x --rounds 0",
         "bench -m x --decoding plain"
       })

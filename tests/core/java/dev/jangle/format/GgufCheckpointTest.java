@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GgufCheckpointTest {
   @TempDir Path folder;
 
-  private Checkpoint open(GgufWriter writer) throws IOException {
+  private Checkpoint open(GgufBytes writer) throws IOException {
     return Checkpoint.open(writer.write(folder.resolve("model.gguf")));
   }
 
@@ -42,7 +42,7 @@ class GgufCheckpointTest {
   @ValueSource(strings = {"qwen2", "qwen3"})
   void qwenRowsAreNotPermuted(String architecture) throws IOException {
     boolean qwen2 = architecture.equals("qwen2");
-    GgufWriter writer = TinyModel.gguf(architecture, DType.Q8_0, true, qwen2, !qwen2);
+    GgufBytes writer = TinyModel.gguf(architecture, DType.Q8_0, true, qwen2, !qwen2);
     try (Checkpoint checkpoint = open(writer)) {
       assertTinyModel(checkpoint, DType.Q8_0, DType.F32, true, qwen2, !qwen2);
       assertEquals(qwen2, checkpoint.config().qkvBias());
@@ -54,7 +54,7 @@ class GgufCheckpointTest {
 
   @Test
   void configuration() throws IOException {
-    GgufWriter writer =
+    GgufBytes writer =
         TinyModel.gguf()
             .put("tokenizer.ggml.eot_token_id", 7)
             .put("tokenizer.ggml.eom_token_id", 5)
@@ -87,7 +87,7 @@ class GgufCheckpointTest {
 
   @Test
   void defaults() throws IOException {
-    GgufWriter writer =
+    GgufBytes writer =
         TinyModel.gguf()
             .remove("llama.rope.freq_base")
             .remove("llama.rope.dimension_count")
@@ -111,14 +111,14 @@ class GgufCheckpointTest {
     try (Checkpoint checkpoint = open(TinyModel.gguf().put("llama.rope.scale_linear", 2f))) {
       assertEquals(new RopeScaling.Linear(2), checkpoint.config().ropeScaling());
     }
-    GgufWriter none =
+    GgufBytes none =
         TinyModel.gguf()
             .put("llama.rope.scaling.type", "none")
             .put("llama.rope.scaling.factor", 4f);
     try (Checkpoint checkpoint = open(none)) {
       assertEquals(new RopeScaling.None(), checkpoint.config().ropeScaling());
     }
-    GgufWriter yarn =
+    GgufBytes yarn =
         TinyModel.gguf()
             .put("llama.rope.scaling.type", "yarn")
             .put("llama.rope.scaling.factor", 4f)
@@ -133,7 +133,7 @@ class GgufCheckpointTest {
   @Test
   void ropeFactorsAreNotAWeight() throws IOException {
     byte[] factors = TensorBytes.of(DType.F32, 1, 2, 4, 8);
-    GgufWriter writer =
+    GgufBytes writer =
         TinyModel.gguf().tensor("rope_freqs.weight", DType.F32, new long[] {4}, factors);
     try (Checkpoint checkpoint = open(writer)) {
       assertEquals(
@@ -154,7 +154,7 @@ class GgufCheckpointTest {
 
   @Test
   void otherAlignment() throws IOException {
-    GgufWriter writer = TinyModel.gguf().put("general.alignment", 256).align(256);
+    GgufBytes writer = TinyModel.gguf().put("general.alignment", 256).align(256);
     try (Checkpoint checkpoint = open(writer)) {
       assertTinyModel(checkpoint, DType.F32, DType.F32, false, false, false);
     }

@@ -26,7 +26,7 @@ class GgufMetadataTest {
     }
   }
 
-  private GgufMetadata metadata(GgufWriter writer) throws IOException {
+  private GgufMetadata metadata(GgufBytes writer) throws IOException {
     return metadata(writer.bytes());
   }
 

@@ -23,7 +23,7 @@ class GgufRefusalTest {
 
   @TempDir Path folder;
 
-  private void refused(GgufWriter writer, String... parts) {
+  private void refused(GgufBytes writer, String... parts) {
     assertRefused(writer.write(folder.resolve("model.gguf")), parts);
   }
 
@@ -100,7 +100,7 @@ class GgufRefusalTest {
     refused(file.putInt(after(file, "tokenizer.ggml.token_type") + 4, 9), "array of arrays");
     file = file();
     refused(file.put(after(file, "general.architecture") + 12, (byte) 0xff), "not UTF-8");
-    GgufWriter writer = TinyModel.gguf().put("some.flag", true);
+    GgufBytes writer = TinyModel.gguf().put("some.flag", true);
     file = ByteBuffer.wrap(writer.bytes());
     refused(file.put(after(file, "some.flag") + 4, (byte) 2), "some.flag is 2");
     refused(TinyModel.gguf().put("llama.block_count", "2"), "llama.block_count", "integer");
@@ -140,7 +140,7 @@ class GgufRefusalTest {
     "99,unknown"
   })
   void tensorTypes(int type, String name) {
-    GgufWriter writer = TinyModel.gguf().removeTensor("blk.0.ffn_up.weight");
+    GgufBytes writer = TinyModel.gguf().removeTensor("blk.0.ffn_up.weight");
     refused(
         writer.tensor("blk.0.ffn_up.weight", type, List.of(32L, 64L), new byte[8192]),
         "blk.0.ffn_up.weight",
@@ -167,7 +167,7 @@ class GgufRefusalTest {
     refused(
         TinyModel.gguf().removeTensor(name).tensor(name, 0, List.of(16L), new byte[64]),
         "model.norm.weight has shape [16], expected [32]");
-    GgufWriter quantised = TinyModel.gguf().removeTensor(name);
+    GgufBytes quantised = TinyModel.gguf().removeTensor(name);
     refused(quantised.tensor(name, 8, List.of(32L), new byte[34]), "norms and biases must be");
   }
 
@@ -248,7 +248,7 @@ class GgufRefusalTest {
     String type = "llama.rope.scaling.type";
     refused(TinyModel.gguf().put(type, "longrope"), "is longrope; supported: none, linear, yarn");
     refused(TinyModel.gguf().put(type, "yarn"), "factor is 0");
-    GgufWriter yarn = TinyModel.gguf().put(type, "yarn").put("llama.rope.scaling.factor", 4f);
+    GgufBytes yarn = TinyModel.gguf().put(type, "yarn").put("llama.rope.scaling.factor", 4f);
     refused(yarn.put("llama.rope.scaling.yarn_ext_factor", 0.5f), "yarn_ext_factor is 0.5");
     refused(TinyModel.gguf().put("llama.rope.scaling.factor", -2f), "factor is -2");
     byte[] factors = TensorBytes.of(DType.F32, 1, 2, 4, 0);

@@ -83,7 +83,7 @@ class HostileFilesTest {
 
   @Test
   void truncatedGguf() throws Exception {
-    GgufWriter writer = TinyModel.gguf();
+    GgufBytes writer = TinyModel.gguf();
     truncate(
         writer.write(folder.resolve("model.gguf")),
         folder.resolve("model.gguf"),
@@ -117,7 +117,7 @@ class HostileFilesTest {
   @ValueSource(strings = {"llama", "qwen3"})
   void mutatedGguf(String architecture) throws Exception {
     boolean qwen3 = architecture.equals("qwen3");
-    GgufWriter writer = TinyModel.gguf(architecture, DType.Q4_1, qwen3, false, qwen3);
+    GgufBytes writer = TinyModel.gguf(architecture, DType.Q4_1, qwen3, false, qwen3);
     byte[] file = writer.put("general.alignment", 32).bytes();
     mutate(
         folder.resolve("model.gguf"),
@@ -220,7 +220,7 @@ class HostileFilesTest {
   @Test
   void hugeNumbersInAHugeFile() throws Exception {
     Path file = folder.resolve("model.gguf");
-    GgufWriter writer = TinyModel.gguf().put("t.big", new int[] {1, 2, 3});
+    GgufBytes writer = TinyModel.gguf().put("t.big", new int[] {1, 2, 3});
     byte[] good = writer.bytes();
     int count =
         new String(good, StandardCharsets.ISO_8859_1).indexOf("t.big") + "t.big".length() + 8;

@@ -97,15 +97,15 @@ final class TinyModel {
   }
 
   /** A llama model of F32 weights. */
-  static GgufWriter gguf() {
+  static GgufBytes gguf() {
     return gguf("llama", DType.F32, false, false, false);
   }
 
-  static GgufWriter gguf(
+  static GgufBytes gguf(
       String architecture, DType weights, boolean tied, boolean bias, boolean qkNorm) {
     String prefix = architecture + ".";
-    GgufWriter writer =
-        new GgufWriter()
+    GgufBytes writer =
+        new GgufBytes()
             .put("general.architecture", architecture)
             .put(prefix + "block_count", 2)
             .put(prefix + "context_length", 128)
@@ -129,7 +129,7 @@ final class TinyModel {
               byte[] data = data(name, dtype, shape);
               boolean rotated = name.contains("q_proj") || name.contains("k_proj");
               if (rotated && architecture.equals("llama")) {
-                data = GgufWriter.permute(data, (int) shape[0], HEAD_DIM);
+                data = GgufBytes.permute(data, (int) shape[0], HEAD_DIM);
               }
               writer.tensor(ggufName(name), dtype, shape, data);
             });

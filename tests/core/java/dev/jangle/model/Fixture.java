@@ -42,8 +42,12 @@ record Fixture(
   }
 
   static Fixture of(String name) {
+    return of(FOLDER.resolve(name));
+  }
+
+  /** What a folder says, whose model may be elsewhere. */
+  static Fixture of(Path folder) {
     try {
-      Path folder = FOLDER.resolve(name);
       JsonNode json = new ObjectMapper().readTree(folder.resolve("expected.json").toFile());
       JsonNode shape = json.get("logits").get("shape");
       float[][] logits = new float[shape.get(0).asInt()][shape.get(1).asInt()];
@@ -56,7 +60,7 @@ record Fixture(
       }
       Path gguf = folder.resolve("model.gguf");
       return new Fixture(
-          name,
+          String.valueOf(folder.getFileName()),
           Files.exists(gguf) ? gguf : folder,
           ints(json.get("input_ids")),
           logits,

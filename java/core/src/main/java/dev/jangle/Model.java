@@ -7,11 +7,13 @@ import dev.jangle.decode.DraftMemory;
 import dev.jangle.decode.StepCosts;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.model.Transformer;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -66,7 +68,7 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * Opens a GGUF file or a Hugging Face folder.
+   * Opens a GGUF file or a Hugging Face folder, and the adapter where the options name one.
    *
    * @throws IOException where a file is missing or cannot be read
    * @throws dev.jangle.format.FormatException where a file is damaged or not supported, naming it
@@ -75,7 +77,7 @@ public final class Model implements AutoCloseable {
    * @throws IllegalArgumentException where the context is longer than the model's
    */
   public static Model open(Path path, ModelOptions options) throws IOException {
-    try (Checkpoint checkpoint = Checkpoint.open(path)) {
+    try (Checkpoint checkpoint = open(path, options.adapter())) {
       ModelConfig config = checkpoint.config();
       int context = contextLength(options, config);
       Backend backend =
@@ -96,6 +98,22 @@ public final class Model implements AutoCloseable {
           }
           backend.close();
         }
+      }
+    }
+  }
+
+  /** The weights, with the adapter's change where there is one. */
+  private static Checkpoint open(Path path, Optional<Path> adapter) throws IOException {
+    Checkpoint base = Checkpoint.open(path);
+    boolean whole = false;
+    try {
+      Checkpoint all =
+          adapter.isPresent() ? base.map(LoraAdapter.open(adapter.get(), base)::merge) : base;
+      whole = true;
+      return all;
+    } finally {
+      if (!whole) {
+        base.close();
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.jangle;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Tier;
 import dev.jangle.format.DType;
+import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param contextLength the most tokens of prompt and output; 0 for the smaller of the model's own
  *     and 4096
  * @param kvFormat format of the KV cache: F16 or F32
+ * @param adapter folder of a LoRA adapter to add to the weights; empty for none
  * @param progress told how far the loading is
  */
 public record ModelOptions(
@@ -25,6 +27,7 @@ public record ModelOptions(
     Optional<Tier> tier,
     int contextLength,
     DType kvFormat,
+    Optional<Path> adapter,
     LoadProgress progress) {
 
   /**
@@ -35,6 +38,7 @@ public record ModelOptions(
   public ModelOptions {
     Objects.requireNonNull(backend, "backend");
     Objects.requireNonNull(tier, "tier");
+    Objects.requireNonNull(adapter, "adapter");
     Objects.requireNonNull(progress, "progress");
     if (threads < 0 || threads > 256) {
       throw new IllegalArgumentException(
@@ -52,7 +56,7 @@ public record ModelOptions(
   /** Any backend that works, all processors, an F16 cache. */
   public static ModelOptions defaults() {
     return new ModelOptions(
-        BackendKind.AUTO, 0, Optional.empty(), 0, DType.F16, (done, total) -> {});
+        BackendKind.AUTO, 0, Optional.empty(), 0, DType.F16, Optional.empty(), (done, total) -> {});
   }
 
   /**
@@ -62,7 +66,7 @@ public record ModelOptions(
    * @param value {@link BackendKind#AUTO} by default: CUDA where it works, else the CPU
    */
   public ModelOptions withBackend(BackendKind value) {
-    return new ModelOptions(value, threads, tier, contextLength, kvFormat, progress);
+    return new ModelOptions(value, threads, tier, contextLength, kvFormat, adapter, progress);
   }
 
   /**
@@ -74,7 +78,7 @@ public record ModelOptions(
    * @throws IllegalArgumentException where it is outside
    */
   public ModelOptions withThreads(int value) {
-    return new ModelOptions(backend, value, tier, contextLength, kvFormat, progress);
+    return new ModelOptions(backend, value, tier, contextLength, kvFormat, adapter, progress);
   }
 
   /**
@@ -86,7 +90,7 @@ public record ModelOptions(
    */
   public ModelOptions withTier(Tier value) {
     return new ModelOptions(
-        backend, threads, Optional.of(value), contextLength, kvFormat, progress);
+        backend, threads, Optional.of(value), contextLength, kvFormat, adapter, progress);
   }
 
   /**
@@ -99,7 +103,7 @@ public record ModelOptions(
    * @throws IllegalArgumentException where it is negative
    */
   public ModelOptions withContextLength(int value) {
-    return new ModelOptions(backend, threads, tier, value, kvFormat, progress);
+    return new ModelOptions(backend, threads, tier, value, kvFormat, adapter, progress);
   }
 
   /**
@@ -110,7 +114,19 @@ public record ModelOptions(
    * @throws IllegalArgumentException where it is another
    */
   public ModelOptions withKvFormat(DType value) {
-    return new ModelOptions(backend, threads, tier, contextLength, value, progress);
+    return new ModelOptions(backend, threads, tier, contextLength, value, adapter, progress);
+  }
+
+  /**
+   * Adds a LoRA adapter to the weights as they are loaded; see {@link
+   * dev.jangle.format.LoraAdapter#merge}. They keep their formats, and the model its speed.
+   *
+   * @param value a folder in PEFT's layout. {@link Model#open} throws a {@link
+   *     dev.jangle.format.FormatException} where it is not one for this model
+   */
+  public ModelOptions withAdapter(Path value) {
+    return new ModelOptions(
+        backend, threads, tier, contextLength, kvFormat, Optional.of(value), progress);
   }
 
   /**
@@ -120,6 +136,6 @@ public record ModelOptions(
    * @param value called on the thread that opens the model; by default nobody is told
    */
   public ModelOptions withProgress(LoadProgress value) {
-    return new ModelOptions(backend, threads, tier, contextLength, kvFormat, value);
+    return new ModelOptions(backend, threads, tier, contextLength, kvFormat, adapter, value);
   }
 }

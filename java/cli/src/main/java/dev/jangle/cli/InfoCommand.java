@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code jangle info}: what this machine can run on, and what a model is. */
 @Command(
@@ -17,7 +20,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = {
       "Shows the backends of this machine, and why one is missing; with -m also a model's shape,",
-      "formats and memory. The model is not loaded.",
+      "formats and memory, and whether an adapter fits it. The model is not loaded.",
       ""
     },
     footer = {"", "Examples:", "  jangle info", "  jangle info -m smollm2"})
@@ -28,6 +31,14 @@ final class InfoCommand implements Callable<Integer> {
       description = "A .gguf file, a Hugging Face folder, or the name of a pulled model.")
   private String model;
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "FOLDER",
+      description = "A LoRA adapter in PEFT's layout for it.")
+  private Path adapter;
+
+  @Spec private CommandSpec spec;
+
   private final Terminal terminal;
 
   InfoCommand(Terminal terminal) {
@@ -36,6 +47,9 @@ final class InfoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (adapter != null && model == null) {
+      throw new ParameterException(spec.commandLine(), "--adapter needs the model that it is for");
+    }
     ModelStore store = new ModelStore(terminal);
     Path path = model == null ? null : store.resolve(model);
     StringBuilder text = new StringBuilder();
@@ -47,7 +61,7 @@ final class InfoCommand implements Callable<Integer> {
       text.append(line("java", Runtime.version().toString()));
       text.append(line("pulled", pulled.isEmpty() ? "nothing" : String.join(", ", pulled)));
     } else {
-      text.append('\n').append(ModelDescription.of(path));
+      text.append('\n').append(ModelDescription.of(path, adapter));
     }
     terminal.print(text.toString());
     return ErrorReport.OK;

@@ -5,6 +5,7 @@ import com.google.errorprone.annotations.FormatString;
 import dev.jangle.cli.term.Amounts;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.format.Tensor;
 import dev.jangle.text.Tokenizer;
@@ -22,8 +23,12 @@ final class ModelDescription {
 
   private ModelDescription() {}
 
-  /** Lines, each with its line feed. */
-  static String of(Path path) throws IOException {
+  /**
+   * Lines, each with its line feed.
+   *
+   * @param adapter or null
+   */
+  static String of(Path path, Path adapter) throws IOException {
     StringBuilder text = new StringBuilder();
     try (Checkpoint checkpoint = Checkpoint.open(path)) {
       ModelConfig config = checkpoint.config();
@@ -66,6 +71,17 @@ final class ModelDescription {
           Amounts.bytes(checkpoint.weightBytes()),
           Amounts.bytes(cacheBytes(config, context)),
           Amounts.count(context));
+      if (adapter != null) {
+        LoraAdapter lora = LoraAdapter.open(adapter, checkpoint);
+        add(
+            text,
+            "adapter",
+            "LoRA of rank %d, scale %s, on %d weights; %s million parameters",
+            lora.config().rank(),
+            lora.config().scale(),
+            lora.weights(),
+            Amounts.decimal(lora.parameters() / 1e6, 1));
+      }
     }
     return text.toString();
   }

@@ -25,6 +25,12 @@ final class ModelMixin {
   private String name;
 
   @Option(
+      names = "--adapter",
+      paramLabel = "FOLDER",
+      description = "A LoRA adapter in PEFT's layout to add to the weights.")
+  private Path adapter;
+
+  @Option(
       names = "--backend",
       paramLabel = "auto|cpu|cuda",
       description = "Where to compute (default: auto, the GPU where there is one).")
@@ -60,9 +66,9 @@ final class ModelMixin {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  /** What the user called the model. */
+  /** What the user called the model, and the adapter. */
   String name() {
-    return name;
+    return adapter == null ? name : name + " with " + adapter;
   }
 
   Path path(Terminal terminal) throws IOException {
@@ -72,7 +78,7 @@ final class ModelMixin {
   /** Opens the model, showing how far its loading is. */
   Model open(Terminal terminal) throws IOException {
     ModelOptions options = options();
-    try (Progress progress = new Progress(terminal, "loading " + name, Progress.Unit.BYTES)) {
+    try (Progress progress = new Progress(terminal, "loading " + name(), Progress.Unit.BYTES)) {
       Model model = Model.open(path(terminal), options.withProgress(progress::update));
       if (backend == BackendKind.AUTO && !model.backend().fallback().isEmpty()) {
         progress.close();
@@ -90,7 +96,10 @@ final class ModelMixin {
               .withThreads(threads)
               .withContextLength(context)
               .withKvFormat(kv);
-      return tier == null ? options : options.withTier(tier);
+      if (tier != null) {
+        options = options.withTier(tier);
+      }
+      return adapter == null ? options : options.withAdapter(adapter);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * A model's weights and configuration, as they lie on disk. Names and layouts are Hugging Face's,
@@ -20,7 +21,8 @@ import java.util.Set;
  * is a SIGBUS, which Java code sees as an {@link InternalError} and native code does not survive:
  * replace model files by renaming, never by writing over them.
  */
-public sealed interface Checkpoint extends AutoCloseable permits MappedCheckpoint {
+public sealed interface Checkpoint extends AutoCloseable
+    permits MappedCheckpoint, DerivedCheckpoint {
   /**
    * Opens a {@code .gguf} file, or a Hugging Face folder that holds {@code config.json} and either
    * {@code model.safetensors} or {@code model.safetensors.index.json} with its shards.
@@ -34,6 +36,17 @@ public sealed interface Checkpoint extends AutoCloseable permits MappedCheckpoin
           path.toString(), null, "does not exist; give a .gguf file or a Hugging Face folder");
     }
     return MappedCheckpoint.open(path);
+  }
+
+  /**
+   * The same checkpoint with other values: each tensor is changed whenever it is asked for, so that
+   * no more than one need be in memory. Closing the result closes this.
+   *
+   * @param change returns a tensor of the same name and shape, in any format; may be called from
+   *     several threads
+   */
+  default Checkpoint map(UnaryOperator<Tensor> change) {
+    return new DerivedCheckpoint(this, change);
   }
 
   /** Sizes and constants. */
@@ -53,13 +66,20 @@ public sealed interface Checkpoint extends AutoCloseable permits MappedCheckpoin
    */
   Tensor tensor(String name);
 
+  /**
+   * The sizes of a tensor, outermost first, without reading it.
+   *
+   * @throws FormatException if there is none
+   */
+  long[] shape(String name);
+
   /** What was opened: the file or the folder. */
   Path path();
 
   /** {@code GGUF v3} or {@code safetensors}. */
   String formatName();
 
-  /** Bytes of all tensors. */
+  /** Bytes of all tensors, as they lie on disk. */
   long weightBytes();
 
   /** Where the tokenizer is. */

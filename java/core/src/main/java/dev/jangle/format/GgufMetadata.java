@@ -159,6 +159,11 @@ public final class GgufMetadata {
     return floats;
   }
 
+  /** A value in the class that it is kept in. */
+  Object value(String key) {
+    return get(key, Object.class, "a value");
+  }
+
   /** Whether the key holds an array. */
   boolean isArray(String key) {
     return values.get(key) instanceof Array;

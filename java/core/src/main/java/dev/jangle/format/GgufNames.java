@@ -2,6 +2,7 @@ package dev.jangle.format;
 
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,6 +33,9 @@ final class GgufNames {
 
   private static final Pattern IN_BLOCK =
       Pattern.compile("blk\\.(0|[1-9][0-9]{0,5})\\.([a-z_]+)(\\.weight|\\.bias)");
+
+  private static final Pattern IN_LAYER =
+      Pattern.compile("model\\.layers\\.([0-9]+)\\.([a-z_.]+)(\\.weight|\\.bias)");
 
   /** Names of ggml's types by number; "" where the number was never used or was withdrawn. */
   private static final String[] TYPES = {
@@ -105,6 +109,29 @@ final class GgufNames {
       reason = "belongs to longrope scaling, which is not supported";
     }
     throw new FormatException(path, "tensor " + name + " " + reason + "; use another model");
+  }
+
+  /** What GGUF calls a tensor of this name of Hugging Face's. */
+  static String ggufName(String name) {
+    for (Map.Entry<String, String> global : GLOBAL.entrySet()) {
+      if (global.getValue().equals(name)) {
+        return global.getKey();
+      }
+    }
+    Matcher layer = IN_LAYER.matcher(name);
+    if (layer.matches()) {
+      for (Map.Entry<String, String> part : BLOCK.entrySet()) {
+        if (part.getValue().equals(layer.group(2))) {
+          return "blk." + layer.group(1) + "." + part.getKey() + layer.group(3);
+        }
+      }
+    }
+    throw new IllegalArgumentException("GGUF has no name for the tensor " + name);
+  }
+
+  /** The number of the ggml type of this format. */
+  static int type(DType dtype) {
+    return List.of(TYPES).indexOf(dtype.name());
   }
 
   /** The format of a ggml type's number. */

@@ -1,5 +1,7 @@
 package dev.jangle.format;
 
+import java.util.List;
+
 /** Types of GGUF values; the position is the file's number. */
 enum GgufType {
   U8(1),
@@ -23,6 +25,11 @@ enum GgufType {
 
   GgufType(int bytes) {
     this.bytes = bytes;
+  }
+
+  /** The file's number. */
+  int code() {
+    return List.of(BY_CODE).indexOf(this);
   }
 
   /** The type of this number, or null. */

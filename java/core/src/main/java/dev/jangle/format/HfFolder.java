@@ -20,8 +20,8 @@ import java.util.function.UnaryOperator;
  * {@code model.safetensors.index.json} with the shards that it names.
  */
 final class HfFolder {
-  private static final String SINGLE = "model.safetensors";
-  private static final String INDEX = "model.safetensors.index.json";
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
   private static final int MAX_INDEX_BYTES = 16 << 20;
   private static final int MAX_TENSORS = 1 << 16;
 

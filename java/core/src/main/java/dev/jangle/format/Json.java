@@ -123,6 +123,22 @@ final class Json {
     return node.has(key);
   }
 
+  /** Whether the key is there and asks for something: not null, false or empty. */
+  boolean asks(String key) {
+    JsonNode value = node.path(key);
+    boolean empty = value.isContainerNode() ? value.isEmpty() : value.asText().isEmpty();
+    return has(key) && !empty && !(value.isBoolean() && !value.booleanValue());
+  }
+
+  boolean isText(String key) {
+    return node.path(key).isTextual();
+  }
+
+  /** A string, number or boolean as text. */
+  String text(String key, String missing) {
+    return has(key) && node.get(key).isValueNode() ? node.get(key).asText() : missing;
+  }
+
   Iterable<String> keys() {
     return node::fieldNames;
   }

@@ -70,11 +70,20 @@ final class MappedCheckpoint implements Checkpoint {
 
   @Override
   public Tensor tensor(String name) {
+    return toHfLayout.apply(stored(name));
+  }
+
+  @Override
+  public long[] shape(String name) {
+    return stored(name).shape();
+  }
+
+  private Tensor stored(String name) {
     Tensor tensor = tensors.get(name);
     if (tensor == null) {
       throw new FormatException(path, "has no tensor " + name);
     }
-    return toHfLayout.apply(tensor);
+    return tensor;
   }
 
   @Override

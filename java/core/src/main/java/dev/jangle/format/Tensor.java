@@ -40,6 +40,19 @@ public record Tensor(String name, DType dtype, long[] shape, MemorySegment data)
   }
 
   /**
+   * A tensor of these values, in memory of its own.
+   *
+   * @param dtype F32 keeps the values; F16 and BF16 round to the nearest, ties to even; a quantised
+   *     format chooses scales for a small squared error
+   * @param values elements in row-major order
+   * @throws IllegalArgumentException if shape, format and number of values do not agree, or a value
+   *     cannot be quantised: it is not finite, or too large for a scale of F16
+   */
+  public static Tensor of(String name, DType dtype, long[] shape, float[] values) {
+    return TensorEncoder.encode(name, dtype, shape, values);
+  }
+
+  /**
    * Bytes of a tensor.
    *
    * @throws IllegalArgumentException if the shape is empty, a size is not positive, a row does not
@@ -66,6 +79,16 @@ public record Tensor(String name, DType dtype, long[] shape, MemorySegment data)
           "has rows of " + cols + " elements, not a multiple of " + dtype + "'s block of 32");
     }
     return dtype.bytes(elements);
+  }
+
+  /**
+   * The same values in a format: this itself where it has it, else a copy, rounded as by {@link
+   * #of}.
+   *
+   * @throws IllegalArgumentException if they cannot be quantised
+   */
+  public Tensor as(DType format) {
+    return format == dtype ? this : of(name, format, shape, TensorFloats.of(this));
   }
 
   /** A copy of the sizes, outermost first. */

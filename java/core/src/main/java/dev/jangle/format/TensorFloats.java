@@ -22,19 +22,30 @@ public final class TensorFloats {
   /** All elements, in row-major order. */
   public static float[] of(Tensor tensor) {
     float[] values = new float[Math.toIntExact(tensor.elements())];
+    read(tensor, 0, values);
+    return values;
+  }
+
+  /**
+   * Reads a run of elements.
+   *
+   * @param first the first of them; where the format has blocks, it begins a block, and the run
+   *     fills whole blocks
+   */
+  static void read(Tensor tensor, long first, float[] values) {
     DType dtype = tensor.dtype();
     MemorySegment data = tensor.data();
     if (!dtype.quantized()) {
       for (int i = 0; i < values.length; i++) {
-        values[i] = plain(dtype, data, i);
+        values[i] = plain(dtype, data, first + i);
       }
-      return values;
+      return;
     }
+    long start = dtype.bytes(first);
     long bytes = dtype.bytes(BLOCK);
-    for (int block = 0; block < values.length / BLOCK; block++) {
-      decode(dtype, data.asSlice(block * bytes, bytes), values, block * BLOCK);
+    for (int block = 0; block < dtype.bytes(values.length) / bytes; block++) {
+      decode(dtype, data.asSlice(start + block * bytes, bytes), values, block * BLOCK);
     }
-    return values;
   }
 
   private static float plain(DType dtype, MemorySegment data, long i) {

@@ -1,11 +1,14 @@
 package dev.jangle.text;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jangle.format.FormatException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.StringJoiner;
 
 /**
@@ -55,6 +58,48 @@ enum PreTokenizers {
             + name
             + "', a pre-tokenizer that is not supported; supported: "
             + supported);
+  }
+
+  /**
+   * The one that a {@code tokenizer.json} spells out, if any.
+   *
+   * @param document with byte-level BPE
+   */
+  static Optional<PreTokenizers> of(JsonNode document) {
+    List<JsonNode> steps = steps(document.path("pre_tokenizer"));
+    JsonNode normalizer = document.path("normalizer");
+    boolean whole = document.path("model").path("ignore_merges").asBoolean(false);
+    for (PreTokenizers one : values()) {
+      JsonNode expected = one.normalizer();
+      boolean normalized = expected == null ? !normalizer.isObject() : normalizer.equals(expected);
+      if (normalized && steps.equals(steps(one.json())) && whole == one.ignoresMerges()) {
+        return Optional.of(one);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The steps without what does not change the ids. */
+  private static List<JsonNode> steps(JsonNode node) {
+    if (node.path("type").asText().equals("Sequence")) {
+      List<JsonNode> steps = new ArrayList<>();
+      node.path("pretokenizers").forEach(step -> steps.addAll(steps(step)));
+      return steps;
+    }
+    if (node instanceof ObjectNode step) {
+      ObjectNode copy = step.deepCopy();
+      copy.remove("trim_offsets");
+      if (copy.path("type").asText().equals("ByteLevel") && !copy.has("use_regex")) {
+        copy.put("use_regex", true);
+      }
+      return List.of(copy);
+    }
+    return List.of();
+  }
+
+  /** Its first name in GGUF files. */
+  String ggufName() {
+    return names.split(",", -1)[0];
   }
 
   /** Whether a whole word that is in the vocabulary is taken without looking at merges. */

@@ -15,7 +15,7 @@ final class TokenTable {
   /** Ids beyond are taken for damage; the largest vocabularies have 262,144. */
   private static final int MAX_ID = 1 << 24;
 
-  private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+  static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
 
   private final Path file;
   private final List<String> texts = new ArrayList<>();

@@ -24,7 +24,7 @@ public final class Tokenizer implements AutoCloseable {
   /**
    * Special tokens of these names end an answer in every model that has them (llama.cpp's list).
    */
-  private static final Set<String> END_NAMES =
+  static final Set<String> END_NAMES =
       Set.of(
           "<|eot_id|>",
           "<|eom_id|>",

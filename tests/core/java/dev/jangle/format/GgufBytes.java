@@ -16,7 +16,7 @@ import java.util.Map;
  * Writes GGUF files, version 3. The class of a value chooses its type: Integer = u32, Long = u64,
  * Float = f32, Double = f64, Boolean, String, String[], int[] = i32 array, float[] = f32 array.
  */
-public final class GgufWriter {
+public final class GgufBytes {
   private static final Map<DType, Integer> TYPES =
       Map.of(
           DType.F32, 0, DType.F16, 1, DType.Q4_0, 2, DType.Q4_1, 3, DType.Q8_0, 8, DType.BF16, 30);
@@ -29,28 +29,28 @@ public final class GgufWriter {
   private int alignment = 32;
 
   /** Begins a file without keys and tensors. */
-  public GgufWriter() {}
+  public GgufBytes() {}
 
   /** Adds or replaces a key. */
-  public GgufWriter put(String key, Object value) {
+  public GgufBytes put(String key, Object value) {
     values.put(key, value);
     return this;
   }
 
   /** Removes a key. */
-  public GgufWriter remove(String key) {
+  public GgufBytes remove(String key) {
     values.remove(key);
     return this;
   }
 
   /** Where tensors begin; does not write the key. */
-  public GgufWriter align(int bytes) {
+  public GgufBytes align(int bytes) {
     alignment = bytes;
     return this;
   }
 
   /** Adds a tensor under GGUF's name; the shape is outermost first. */
-  public GgufWriter tensor(String name, DType dtype, long[] shape, byte[] data) {
+  public GgufBytes tensor(String name, DType dtype, long[] shape, byte[] data) {
     List<Long> dimensions = new ArrayList<>();
     for (long size : shape) {
       dimensions.add(0, size);
@@ -59,13 +59,13 @@ public final class GgufWriter {
   }
 
   /** Adds a tensor with ggml's type number and dimensions as in the file: innermost first. */
-  public GgufWriter tensor(String name, int type, List<Long> dimensions, byte[] data) {
+  public GgufBytes tensor(String name, int type, List<Long> dimensions, byte[] data) {
     entries.add(new Entry(name, type, dimensions, data));
     return this;
   }
 
   /** Removes a tensor. */
-  public GgufWriter removeTensor(String name) {
+  public GgufBytes removeTensor(String name) {
     entries.removeIf(entry -> entry.name().equals(name));
     return this;
   }
