@@ -50,6 +50,7 @@ final class RunCheckpoint {
         .metadata("step", Integer.toString(position.step()))
         .metadata("epoch", Long.toString(position.place().epoch()))
         .metadata("row", Integer.toString(position.place().row()))
+        .metadata("losses", Integer.toString(position.watch().losses()))
         .metadata("loss.mean", Double.toString(position.watch().mean()))
         .metadata("loss.lowest", Double.toString(position.watch().lowest()));
     add(writer, "", state.weights, kernels);
@@ -89,7 +90,9 @@ final class RunCheckpoint {
               new Batches.Place(
                   (long) number(file, metadata, "epoch"), (int) number(file, metadata, "row")),
               new LossWatch.State(
-                  number(file, metadata, "loss.mean"), number(file, metadata, "loss.lowest")));
+                  (int) number(file, metadata, "losses"),
+                  number(file, metadata, "loss.mean"),
+                  number(file, metadata, "loss.lowest")));
       fill(state.weights, "", read, kernels);
       fill(state.firstMoment, FIRST, read, kernels);
       fill(state.secondMoment, SECOND, read, kernels);

@@ -55,7 +55,7 @@ public final class Trainer implements AutoCloseable {
   private final Kernels kernels;
   private final TrainingState state;
   private final TrainingStep step;
-  private final LossWatch watch = new LossWatch();
+  private final LossWatch watch;
   private final int resumedAt;
   private volatile boolean stopping;
 
@@ -73,6 +73,7 @@ public final class Trainer implements AutoCloseable {
       batches = new Batches(data.samples(), options.noise(), options.seed(), options.length());
       schedule = schedule(options, batches);
       identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps());
+      watch = new LossWatch(config.vocabSize());
       folder = opened(RunFolder.open(out));
       backend = opened(Backend.open(options.backend(), options.threads(), null));
       kernels = opened(backend.newKernels());
