@@ -112,16 +112,23 @@ void BenchRows(const Kernels& kernels) {
           Filters{"top_k 40", 1, 40, 1, 0}, Filters{"top_k 200", 1, 200, 1, 0},
           Filters{"top_p 0.9", 1, 0, 0.9f, 0}, Filters{"min_p 0.05", 1, 0, 1, 0.05f},
           Filters{"top_k 40, top_p 0.9", 1, 40, 0.9f, 0}}) {
+      const int32_t sequence = 0;
       const int32_t position = 5;
+      Sampling sampling = {};
+      sampling.temperature = f.temperature;
+      sampling.top_k = f.top_k;
+      sampling.top_p = f.top_p;
+      sampling.min_p = f.min_p;
       BatchView view;
       view.rows = 1;
+      view.sequence = &sequence;
       view.position = &position;
+      view.sampling = &sampling;
       std::snprintf(what, sizeof what, "sample, %s, %lld logits", f.name,
                     static_cast<long long>(n));
       Time(what, [&](int i) {
-        kernels.sample({&view, 0, 1, n, row(i), n, f.temperature, f.top_k, f.top_p, f.min_p,
-                        static_cast<uint64_t>(i), ids, nullptr},
-                       0, 1);
+        sampling.seed_low = static_cast<uint32_t>(i);
+        kernels.sample({&view, 0, 1, n, row(i), n, ids, nullptr}, 0, 1);
       });
     }
   }
