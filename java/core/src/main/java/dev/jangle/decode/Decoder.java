@@ -113,6 +113,7 @@ public final class Decoder {
   private static TreePlanner planner(Decoding decoding, TokenHistory history, DraftMemory memory) {
     return switch (decoding) {
       case PLAIN -> new PlainPlanner();
+      case JACOBI -> new JacobiPlanner(history);
       case PAPER -> new PaperPlanner(history);
       case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
     };
