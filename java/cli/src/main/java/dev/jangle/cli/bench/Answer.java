@@ -36,6 +36,9 @@ public record Answer(
     List<Long> accepted,
     Map<DraftKind, Long> bySource) {
 
+  /** Fewer distinct 3-grams than this share are a loop. */
+  public static final double LOOP_DISTINCT = 0.6;
+
   public Answer {
     tokens = List.copyOf(tokens);
     drafted = List.copyOf(drafted);
@@ -90,8 +93,27 @@ public record Answer(
     return Double.isNaN(tokensPerSecond()) ? Double.NaN : tokens.size() * 1e9 / nanos;
   }
 
+  /**
+   * 1 + accepted drafts / steps, over all steps of all answers; NaN where there was none, as when
+   * every answer has one token.
+   */
+  public static double meanAcceptanceLength(List<Answer> answers) {
+    long steps = answers.stream().mapToLong(Answer::steps).sum();
+    long accepted =
+        answers.stream()
+            .flatMap(answer -> answer.bySource().values().stream())
+            .mapToLong(Long::longValue)
+            .sum();
+    return steps > 0 ? 1 + (double) accepted / steps : Double.NaN;
+  }
+
+  /** Whether it repeats itself so much that it flatters every draft source. */
+  public boolean looping() {
+    return 1 - repetition() < LOOP_DISTINCT;
+  }
+
   /** Share of the 3-grams of tokens that were there before: 1 - distinct / all. */
-  double repetition() {
+  public double repetition() {
     int all = tokens.size() - 2;
     if (all < 1) {
       return 0;
