@@ -5,6 +5,7 @@ import dev.jangle.DraftKind;
 import dev.jangle.GenerationOptions;
 import dev.jangle.Statistics;
 import dev.jangle.StopReason;
+import dev.jangle.backend.Batch;
 import dev.jangle.backend.Matrix;
 import dev.jangle.cache.ContextFullException;
 import dev.jangle.cache.KvCache;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.IntSupplier;
 
 /**
  * One generation: the prompt's passes, then steps of a tree each. A step runs the root and the
@@ -70,7 +72,7 @@ public final class Decoder {
         cache,
         chooser,
         options,
-        history -> planner(options.decoding(), history, memory),
+        history -> planner(options.decoding(), history, memory, () -> 1),
         endTokens,
         prompt,
         contextLength);
@@ -110,12 +112,18 @@ public final class Decoder {
     this.planner = planners.apply(history);
   }
 
-  private static TreePlanner planner(Decoding decoding, TokenHistory history, DraftMemory memory) {
+  /**
+   * The planner of a preset.
+   *
+   * @param sequences how many share the next pass
+   */
+  static TreePlanner planner(
+      Decoding decoding, TokenHistory history, DraftMemory memory, IntSupplier sequences) {
     return switch (decoding) {
       case PLAIN -> new PlainPlanner();
       case JACOBI -> new JacobiPlanner(history);
       case PAPER -> new PaperPlanner(history);
-      case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
+      case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling(), sequences);
     };
   }
 
@@ -157,35 +165,78 @@ public final class Decoder {
   /** One forward pass over a tree. Its tokens are then {@link #stepToken}. */
   public void step() {
     long start = System.nanoTime();
-    stepCount = 0;
-    tree.reset(history.get(history.size() - 1));
-    // The step writes at most one token more than its deepest accepted node.
-    planner.plan(tree, mostTokens - generated - 1);
-    int rows = tree.size();
-    cache.reserve(rows);
+    int rows = plan(TokenTree.MAX_NODES);
     work.batch().set(tree.token, tree.parent, 0, rows, cache.length(), cache.pages());
     transformer.forward(work, cache);
     Matrix logits = transformer.logits(work, 0, rows);
     chooser.choose(logits, 0, planner.topK(), options);
+    int positions = cache.length();
+    accept(chooser.next, chooser.topIds, chooser.topValues);
+    long nanos = System.nanoTime() - start;
+    took(nanos);
+    planner.timed(rows, positions, nanos);
+  }
 
-    int length = tree.walk(chooser.next, path);
+  /**
+   * Plans the tree of the next pass, and makes room for it in the cache.
+   *
+   * @param mostRows nodes that it may have
+   * @return its nodes
+   */
+  int plan(int mostRows) {
+    stepCount = 0;
+    tree.reset(history.get(history.size() - 1));
+    // The step writes at most one token more than its deepest accepted node.
+    planner.plan(tree, mostTokens - generated - 1);
+    if (tree.size() > mostRows) {
+      tree.cut(mostRows);
+    }
+    cache.reserve(tree.size());
+    return tree.size();
+  }
+
+  /** The tree's rows in a batch of several sequences. */
+  Batch.Rows rows() {
+    return new Batch.Rows(tree.token, tree.parent, tree.size(), cache.length(), cache.pages());
+  }
+
+  /** How many of the likeliest tokens per node its planner wants to see. */
+  int topK() {
+    return planner.topK();
+  }
+
+  /**
+   * Takes what the model chose after the tree's nodes, and commits those that were right.
+   *
+   * @param next the choice after each node
+   * @param topIds [nodes][topK] likeliest tokens after each node
+   * @param topValues their logits
+   */
+  void accept(int[] next, int[] topIds, float[] topValues) {
+    int length = tree.walk(next, path);
     int kept = 0; // nodes of the path that are part of the output, the root included
     while (kept < length && stopReason == null) {
       int node = path[kept++];
       boolean drafted = kept < length;
-      emit(chooser.next[node], drafted ? tree.source[path[kept]] : DraftKind.NONE);
+      emit(next[node], drafted ? tree.source[path[kept]] : DraftKind.NONE);
     }
     cache.commitPath(path, kept);
     StepOutcome outcome =
-        new StepOutcome(
-            tree, chooser.next, path, kept, chooser.topIds, chooser.topValues, planner.topK());
+        new StepOutcome(tree, next, path, kept, topIds, topValues, planner.topK());
     counter.step(outcome, kept);
     if (stopReason == null) {
       planner.observe(outcome);
     }
-    long nanos = System.nanoTime() - start;
+  }
+
+  /** Tokens in the cache. */
+  int positions() {
+    return cache.length();
+  }
+
+  /** Adds the time of a pass that it had a part in. */
+  void took(long nanos) {
     decodeNanos += nanos;
-    planner.timed(rows, cache.length() - kept, nanos);
   }
 
   private void emit(int token, DraftKind source) {

@@ -56,7 +56,12 @@ public final class Transformer implements AutoCloseable {
 
   /** Buffers for one session's passes. */
   public Workspace newWorkspace() {
-    return new Workspace(backend, config, this, pages());
+    return newWorkspace(1);
+  }
+
+  /** Buffers for passes over the rows of up to {@code sequences} sequences. */
+  public Workspace newWorkspace(int sequences) {
+    return new Workspace(backend, config, this, sequences, pages());
   }
 
   private int pages() {
@@ -82,6 +87,8 @@ public final class Transformer implements AutoCloseable {
   /**
    * Runs the batch's rows through all layers, and writes their keys and values to the cache's slots
    * from its length on. Commits nothing.
+   *
+   * @param cache the batch's sequence; of several sequences any, since all are of one pool
    */
   public void forward(Workspace work, KvCache cache) {
     Kernels kernels = work.kernels();
