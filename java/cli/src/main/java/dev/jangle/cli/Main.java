@@ -29,6 +29,7 @@ public final class Main {
     line.addSubcommand(new PullCommand(terminal));
     line.addSubcommand(new InfoCommand(terminal));
     line.addSubcommand(new TrainCommand(terminal));
+    line.addSubcommand(new DistillCommand(terminal));
     line.addSubcommand(new EvalCommand(terminal));
     line.addSubcommand(new BenchCommand(terminal));
     line.addSubcommand(new BenchKernelsCommand(terminal));

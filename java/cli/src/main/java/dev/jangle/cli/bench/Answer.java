@@ -2,13 +2,13 @@ package dev.jangle.cli.bench;
 
 import dev.jangle.DraftKind;
 import dev.jangle.GenerationResult;
+import dev.jangle.Repetition;
 import dev.jangle.Statistics;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /**
  * The answer to all turns of a question, and what it took.
@@ -112,14 +112,8 @@ public record Answer(
     return 1 - repetition() < LOOP_DISTINCT;
   }
 
-  /** Share of the 3-grams of tokens that were there before: 1 - distinct / all. */
+  /** Share of the 3-grams of tokens that were there before. */
   public double repetition() {
-    int all = tokens.size() - 2;
-    if (all < 1) {
-      return 0;
-    }
-    long distinct =
-        IntStream.range(0, all).mapToObj(i -> tokens.subList(i, i + 3)).distinct().count();
-    return 1 - (double) distinct / all;
+    return Repetition.of(tokens);
   }
 }
