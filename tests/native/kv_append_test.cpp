@@ -93,6 +93,7 @@ TEST(kv_append_rounds_halves_to_nearest_even) {
   for (int32_t i = 0; i < rows; i++) slot.push_back(i);
   BatchView view;
   view.rows = rows;
+  view.live = &view.rows;
   view.max_pages = static_cast<int32_t>(pages.size());
   view.sequence = zero.data();
   view.slot = slot.data();

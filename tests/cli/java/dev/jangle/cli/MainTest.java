@@ -35,7 +35,7 @@ class MainTest {
     assertEquals(0, help.code());
     for (String command :
           new String[] {
-            "demo", "generate", "chat", "pull", "info", "bench", "train", "export"
+            "demo", "generate", "chat", "pull", "info", "bench", "train", "export", "distill", "eval"
           }) {
       assertTrue(help.out().contains(command), command);
       Run its = run(command, "--help");

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.jangle.ffi.NativeException;
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -137,5 +139,54 @@ class BatchTest {
     device.kernels.rope(batch, 2, Matrix.of(device.vector(table), 103, 2), x);
     TestData.assertValues(
         new double[][] {{0, 0}, {0, 0}, {7, 0}}, device.read(x), "positions 100 to 102");
+  }
+
+  @Test
+  void severalSequencesShareABatch() {
+    Batch shared = device.keep(device.kernels.newBatch(10, 3, 4));
+    int[] chain = {-1, 0, 1, 2};
+    shared.set(
+        List.of(
+            new Batch.Rows(new int[4], chain, 3, 100, pages),
+            new Batch.Rows(new int[4], chain, 1, 7, new int[] {3}),
+            new Batch.Rows(new int[4], new int[] {-1, 0, 0, 1}, 4, 20, new int[] {2})));
+    assertEquals(8, shared.rows());
+    // A rotation by the position: row i of the table holds i.
+    float[] table = new float[2 * 128];
+    for (int i = 0; i < 128; i++) {
+      table[2 * i] = i;
+    }
+    float[][] ones = new float[8][];
+    Arrays.setAll(ones, i -> new float[] {1, 0});
+    Matrix x = device.input(ones);
+    device.kernels.rope(shared, 2, Matrix.of(device.vector(table), 128, 2), x);
+    double[] positions = {100, 101, 102, 7, 20, 21, 21, 22};
+    double[][] expected = new double[8][];
+    Arrays.setAll(expected, i -> new double[] {positions[i], 0});
+    TestData.assertValues(expected, device.read(x), "positions");
+  }
+
+  @Test
+  void whatIsWrongWithOneSequenceIsRefused() {
+    Batch shared = device.keep(device.kernels.newBatch(4, 2, 4));
+    Batch.Rows two = new Batch.Rows(new int[2], new int[] {-1, 0}, 2, 0, pages);
+    Batch.Rows three = new Batch.Rows(new int[3], new int[] {-1, 0, 1}, 3, 0, pages);
+    Batch.Rows none = new Batch.Rows(new int[2], new int[] {-1, 0}, 0, 0, pages);
+    shared.set(List.of(two, two));
+    Refusal.of(
+        IllegalArgumentException.class, () -> shared.set(List.of()), "0 sequences", "1 to 2");
+    Refusal.of(
+        IllegalArgumentException.class, () -> shared.set(List.of(two, two, two)), "3 sequences");
+    Refusal.of(
+        IllegalArgumentException.class, () -> shared.set(List.of(two, three)), "3 rows after 2");
+    Refusal.of(
+        IllegalArgumentException.class, () -> shared.set(List.of(two, none)), "0 rows after 2");
+    Refusal.of(
+        NativeException.class,
+        () -> shared.set(List.of(two, new Batch.Rows(new int[1], new int[] {-2}, 1, 0, pages))),
+        "parent");
+    assertEquals(4, shared.rows(), "a refused call leaves the batch as it was");
+    Refusal.of(
+        NativeException.class, () -> device.kernels.newBatch(2, 3, 4).close(), "3 sequences");
   }
 }

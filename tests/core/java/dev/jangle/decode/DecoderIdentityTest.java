@@ -50,6 +50,7 @@ class DecoderIdentityTest {
           "gguf_bf16");
 
   private enum Way {
+    JACOBI,
     PAPER,
     AUTO,
     CHEATING
@@ -65,9 +66,16 @@ class DecoderIdentityTest {
       };
     }
 
-    /** The paper's trees have 64 rows, half a second each on the emulated GPU. */
+    /**
+     * The paper's trees have 64 rows, half a second each on the emulated GPU. A chain has the least
+     * that can go wrong.
+     */
     int segments() {
-      return tier == Tier.CUDA && way == Way.PAPER ? 2 : SEGMENTS;
+      return switch (way) {
+        case JACOBI -> 3;
+        case PAPER -> tier == Tier.CUDA ? 2 : SEGMENTS;
+        default -> SEGMENTS;
+      };
     }
 
     int mostPromptTokens() {
@@ -81,10 +89,20 @@ class DecoderIdentityTest {
 
     int leastTokens() {
       return switch (tier) {
-        case SCALAR -> 3_000;
-        case CUDA -> way == Way.PAPER ? 250 : 1_000;
+        case SCALAR -> way == Way.JACOBI ? 2_000 : 3_000;
+        case CUDA ->
+            switch (way) {
+              case JACOBI -> 500;
+              case PAPER -> 250;
+              default -> 1_000;
+            };
         default -> 10_000;
       };
+    }
+
+    /** Random models cannot denoise: of their Jacobi drafts a few in a hundred are right. */
+    double mostStepsPerToken() {
+      return way == Way.JACOBI ? 0.99 : 0.95;
     }
   }
 
@@ -206,7 +224,8 @@ class DecoderIdentityTest {
         (family, count) -> {
           System.out.println(family + ": " + count);
           assertTrue(count.tokens() >= family.leastTokens(), family + ": " + count);
-          assertTrue(count.steps() < 0.95 * count.tokens(), family + ": " + count);
+          assertTrue(
+              count.steps() < family.mostStepsPerToken() * count.tokens(), family + ": " + count);
         });
   }
 
@@ -247,6 +266,7 @@ class DecoderIdentityTest {
     StepCosts costs = new StepCosts(new int[] {1, 128}, new double[] {1e6, last}, 0);
     long seed = random.nextLong();
     return switch (way) {
+      case JACOBI -> JacobiPlanner::new;
       case PAPER -> PaperPlanner::new;
       case AUTO -> history -> new AutoPlanner(costs, history, recycling);
       case CHEATING ->

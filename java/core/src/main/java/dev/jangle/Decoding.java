@@ -4,6 +4,11 @@ package dev.jangle;
 public enum Decoding {
   /** One token per forward pass. */
   PLAIN,
+  /**
+   * A plain Jacobi chain of 5 drafts: no tree, no retrieval, no recycling. What a model gains from
+   * it, it learnt from training with noise.
+   */
+  JACOBI,
   /** TR-Jacobi as in arXiv 2406.17404: a fixed tree of 69 nodes, 5 of them one retrieved chain. */
   PAPER,
   /**

@@ -3,6 +3,7 @@ package dev.jangle;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.OutOfDeviceMemoryException;
 import dev.jangle.cache.KvPool;
+import dev.jangle.decode.BatchDecoder;
 import dev.jangle.decode.DraftMemory;
 import dev.jangle.decode.StepCosts;
 import dev.jangle.format.Checkpoint;
@@ -196,7 +197,7 @@ public final class Model implements AutoCloseable {
     boolean opened = false;
     try {
       int pages = Math.multiplyExact(sequences, pagesPerSequence());
-      Session session = Session.open(this, new KvPool(backend, config, kvFormat, pages));
+      Session session = Session.open(this, newPool(pages));
       opened = true;
       return session;
     } finally {
@@ -204,6 +205,37 @@ public final class Model implements AutoCloseable {
         release();
       }
     }
+  }
+
+  /**
+   * A session that answers several conversations in each forward pass.
+   *
+   * @param conversations how many at a time, 1 to {@value BatchDecoder#MOST_PLACES}; each takes
+   *     {@link #cacheBytes}
+   * @param options of every answer; system messages are part of the conversations, so {@code
+   *     system}, {@code raw} and {@code stop} have no place here
+   * @throws OutOfDeviceMemoryException where the caches do not fit; nothing was taken then
+   * @throws IllegalArgumentException where {@code conversations} is outside, or an option has no
+   *     place
+   * @throws IllegalStateException where the model is closed
+   */
+  public BatchSession openBatch(int conversations, GenerationOptions options) {
+    if (conversations < 1 || conversations > BatchDecoder.MOST_PLACES) {
+      throw new IllegalArgumentException(
+          "%d conversations at a time; expected 1 to %d"
+              .formatted(conversations, BatchDecoder.MOST_PLACES));
+    }
+    if (options.raw() || options.system().isPresent() || !options.stop().isEmpty()) {
+      throw new IllegalArgumentException(
+          "raw, system and stop have no place among the options of a batch: it answers"
+              + " conversations, to their end tokens");
+    }
+    retain();
+    return new BatchSession(this, conversations, pagesPerSequence(), options);
+  }
+
+  KvPool newPool(int pages) {
+    return new KvPool(backend, config, kvFormat, pages);
   }
 
   private int pagesPerSequence() {

@@ -95,7 +95,7 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--decoding",
-      paramLabel = "paper|auto",
+      paramLabel = "jacobi|paper|auto",
       description = "What is compared with plain decoding (default: auto).")
   private Decoding decoding = Decoding.AUTO;
 
@@ -180,7 +180,7 @@ final class BenchCommand implements Callable<Integer> {
     if (decoding == Decoding.PLAIN) {
       throw new ParameterException(
           spec.commandLine(),
-          "--decoding plain: the benchmark compares with it; expected paper or auto");
+          "--decoding plain: the benchmark compares with it; expected jacobi, paper or auto");
     }
     requirePositive("--per-category", perCategory);
     requirePositive("--questions", count);

@@ -30,6 +30,8 @@ public final class Main {
     line.addSubcommand(new InfoCommand(terminal));
     line.addSubcommand(new TrainCommand(terminal));
     line.addSubcommand(new ExportCommand(terminal));
+    line.addSubcommand(new DistillCommand(terminal));
+    line.addSubcommand(new EvalCommand(terminal));
     line.addSubcommand(new BenchCommand(terminal));
     line.addSubcommand(new BenchKernelsCommand(terminal));
     ErrorReport errors = new ErrorReport(terminal);

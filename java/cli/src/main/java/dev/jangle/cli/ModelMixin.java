@@ -7,6 +7,7 @@ import dev.jangle.backend.Tier;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
+import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -65,6 +66,24 @@ final class ModelMixin {
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
+
+  /** The same options for another model. */
+  ModelMixin with(String otherName) {
+    ModelMixin other = new ModelMixin();
+    other.name = otherName;
+    other.backend = backend;
+    other.threads = threads;
+    other.tier = tier;
+    other.context = context;
+    other.kv = kv;
+    other.spec = spec;
+    return other;
+  }
+
+  /** Opens the weights alone. */
+  Checkpoint openWeights(Terminal terminal) throws IOException {
+    return Checkpoint.open(path(terminal));
+  }
 
   /** What the user called the model, and the adapter. */
   String name() {

@@ -66,11 +66,11 @@ final class SamplingMixin {
 
   @Option(
       names = "--decoding",
-      paramLabel = "plain|paper|auto",
+      paramLabel = "plain|jacobi|paper|auto",
       description = {
         "How tokens are found; it changes the speed, never the text. plain: one per forward pass;",
-        "paper: TR-Jacobi with the tree of arXiv 2406.17404; auto (default): a tree made for this",
-        "machine."
+        "jacobi: one chain of 5 drafts; paper: TR-Jacobi with the tree of arXiv 2406.17404; auto",
+        "(default): a tree made for this machine."
       })
   private Decoding decoding = Decoding.AUTO;
 

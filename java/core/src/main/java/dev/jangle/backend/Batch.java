@@ -6,10 +6,13 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The rows of one forward pass: tokens, and where each stands. Rows of one sequence form a tree by
- * their parents; see {@code jg_batch_set} in {@code jangle.h}. One thread at a time.
+ * their parents; see {@code jg_batch_set} in {@code jangle.h}. Sequences share a pass, not what
+ * they compute: a row's result is the same whatever rows of others are beside it. One thread at a
+ * time.
  */
 public final class Batch implements AutoCloseable {
   private final Backend backend;
@@ -18,6 +21,7 @@ public final class Batch implements AutoCloseable {
   private final MemorySegment handle;
   private final MemorySegment staging;
   private final int maxRows;
+  private final int maxSequences;
   private final int maxPages;
   private final int[] depths;
   private int rows;
@@ -28,17 +32,33 @@ public final class Batch implements AutoCloseable {
   private boolean sampling;
   private boolean closed;
 
-  Batch(Backend backend, Kernels kernels, int maxRows, int maxPages) {
+  /**
+   * The rows of one sequence.
+   *
+   * @param tokens ids; the first {@code count} are used
+   * @param parents the row of the same sequence that each one follows, -1 for the last committed
+   *     position
+   * @param committed positions that the cache holds already
+   * @param pages the sequence's page table; every slot used must have its page
+   */
+  @SuppressWarnings("ArrayRecordComponent") // the caller's buffers, read by set
+  public record Rows(int[] tokens, int[] parents, int count, int committed, int[] pages) {}
+
+  Batch(Backend backend, Kernels kernels, int maxRows, int maxSequences, int maxPages) {
     this.backend = backend;
     this.kernels = kernels;
     this.maxRows = maxRows;
+    this.maxSequences = maxSequences;
     this.maxPages = maxPages;
     MemorySegment out = arena.allocate(ADDRESS);
     backend.bindings.check(
-        backend.bindings.batches.batchCreate(backend.context(), maxRows, 1, maxPages, out));
+        backend.bindings.batches.batchCreate(
+            backend.context(), maxRows, maxSequences, maxPages, out));
     handle = out.get(ADDRESS, 0);
-    staging = arena.allocate(JAVA_INT, 3L * maxRows + maxPages + 1);
     depths = new int[maxRows];
+    // Tokens, sequences and parents of the rows, page tables and committed positions of the
+    // sequences.
+    staging = arena.allocate(JAVA_INT, 3L * maxRows + (1L + maxPages) * maxSequences);
   }
 
   /** Rows of the last {@link #set}, those of padding included. */
@@ -52,7 +72,8 @@ public final class Batch implements AutoCloseable {
   }
 
   /**
-   * How {@link Kernels#sample} draws, from the next {@link #set} on; see {@code jg_batch_sampling}.
+   * How {@link Kernels#sample} draws for every sequence, from the next {@link #set} on; see {@code
+   * jg_batch_sampling}.
    *
    * @param temperature more than 0
    * @param topK how many of the likeliest to keep, 0 for all
@@ -60,8 +81,12 @@ public final class Batch implements AutoCloseable {
    * @param minP the least probability to keep, as a share of the largest
    */
   public void sampling(float temperature, int topK, float topP, float minP, long seed) {
-    backend.bindings.check(
-        backend.bindings.batches.batchSampling(handle(), 0, temperature, topK, topP, minP, seed));
+    MemorySegment batch = handle();
+    for (int sequence = 0; sequence < maxSequences; sequence++) {
+      backend.bindings.check(
+          backend.bindings.batches.batchSampling(
+              batch, sequence, temperature, topK, topP, minP, seed));
+    }
     samplingNext = true;
   }
 
@@ -96,53 +121,115 @@ public final class Batch implements AutoCloseable {
       int committed,
       int[] pages) {
     MemorySegment batch = handle();
-    if (count < 1 || count > maxRows) {
-      throw new IllegalArgumentException(count + " rows; the batch holds 1 to " + maxRows);
+    Largest staged = stage(0, 0, tokens, parents, from, count, committed, pages);
+    send(batch, count, paddedRows, 1, staged);
+  }
+
+  /**
+   * Sets the rows of several sequences, one after the other.
+   *
+   * @param sequences with different caches, all of one pool
+   */
+  public void set(List<Rows> sequences) {
+    MemorySegment batch = handle();
+    if (sequences.isEmpty() || sequences.size() > maxSequences) {
+      throw new IllegalArgumentException(
+          sequences.size() + " sequences; the batch holds 1 to " + maxSequences);
+    }
+    int row = 0;
+    Largest staged = new Largest(0, 0, 0);
+    for (int i = 0; i < sequences.size(); i++) {
+      Rows its = sequences.get(i);
+      staged =
+          staged.and(
+              stage(
+                  i,
+                  row,
+                  its.tokens(),
+                  its.parents(),
+                  0,
+                  its.count(),
+                  its.committed(),
+                  its.pages()));
+      row += its.count();
+    }
+    send(batch, row, row, sequences.size(), staged);
+  }
+
+  /** The largest token, position and page that rows use. */
+  private record Largest(int token, long position, int page) {
+    Largest and(Largest other) {
+      return new Largest(
+          Math.max(token, other.token),
+          Math.max(position, other.position),
+          Math.max(page, other.page));
+    }
+  }
+
+  /** Checks one sequence and writes its rows from {@code row} on. */
+  private Largest stage(
+      int sequence,
+      int row,
+      int[] tokens,
+      int[] parents,
+      int from,
+      int count,
+      int committed,
+      int[] pages) {
+    if (count < 1 || count > maxRows - row) {
+      throw new IllegalArgumentException(
+          "%d rows after %d of other sequences; the batch holds 1 to %d"
+              .formatted(count, row, maxRows));
     }
     long lastPage = ((long) committed + count - 1) / KvLayer.PAGE;
     if (lastPage >= pages.length || pages.length > maxPages) {
       throw new IllegalArgumentException(
           "page %d of a table of %d, in a batch of %d".formatted(lastPage, pages.length, maxPages));
     }
-    int largest = 0;
+    int largestOfTable = 0;
     for (int i = 0; i <= lastPage; i++) {
       if (pages[i] < 0) {
         throw new IllegalArgumentException("page table: entry %d is %d".formatted(i, pages[i]));
       }
-      largest = Math.max(largest, pages[i]);
+      largestOfTable = Math.max(largestOfTable, pages[i]);
     }
-    MemorySegment tokenRows = staging.asSlice(0, 4L * maxRows);
-    MemorySegment sequenceRows = staging.asSlice(4L * maxRows, 4L * maxRows);
-    MemorySegment parentRows = staging.asSlice(8L * maxRows, 4L * maxRows);
-    MemorySegment table = staging.asSlice(12L * maxRows, 4L * maxPages);
-    MemorySegment base = staging.asSlice(12L * maxRows + 4L * maxPages, 4);
-    MemorySegment.copy(tokens, from, tokenRows, JAVA_INT, 0, count);
-    MemorySegment.copy(parents, from, parentRows, JAVA_INT, 0, count);
-    MemorySegment.copy(pages, 0, table, JAVA_INT, 0, pages.length);
-    base.set(JAVA_INT, 0, committed);
+    MemorySegment.copy(tokens, from, column(0), JAVA_INT, 4L * row, count);
+    MemorySegment sequenceRows = column(1);
+    MemorySegment parentRows = column(2);
+    int largestOfTokens = 0;
+    int deepest = 0;
+    for (int i = 0; i < count; i++) {
+      int parent = parents[from + i];
+      sequenceRows.setAtIndex(JAVA_INT, row + i, sequence);
+      parentRows.setAtIndex(JAVA_INT, row + i, parent < 0 ? parent : parent + row);
+      largestOfTokens = Math.max(largestOfTokens, tokens[from + i]);
+      // A parent that does not come before its row is refused when the rows are sent.
+      depths[i] = parent < 0 || parent >= i ? 0 : depths[parent] + 1;
+      deepest = Math.max(deepest, depths[i]);
+    }
+    MemorySegment.copy(pages, 0, tables(), JAVA_INT, 4L * sequence * maxPages, pages.length);
+    committed().setAtIndex(JAVA_INT, sequence, committed);
+    return new Largest(largestOfTokens, (long) committed + deepest, largestOfTable);
+  }
+
+  private void send(
+      MemorySegment batch, int count, int paddedRows, int sequences, Largest staged) {
     backend.bindings.check(
         backend.bindings.batches.batchSetPadded(
             kernels.stream(),
             batch,
             count,
             paddedRows,
-            tokenRows,
-            sequenceRows,
-            parentRows,
-            1,
-            base,
-            table));
+            column(0),
+            column(1),
+            column(2),
+            sequences,
+            committed(),
+            tables()));
     rows = paddedRows;
-    largestPage = largest;
-    largestToken = 0;
-    int deepest = 0;
-    for (int i = 0; i < count; i++) {
-      largestToken = Math.max(largestToken, tokens[from + i]);
-      int parent = parents[from + i];
-      depths[i] = parent < 0 ? 0 : depths[parent] + 1;
-      deepest = Math.max(deepest, depths[i]);
-    }
-    largestPosition = (long) committed + deepest;
+    largestToken = staged.token;
+    largestPosition = staged.position;
+    largestPage = staged.page;
     sampling = samplingNext;
   }
 
@@ -172,6 +259,19 @@ public final class Batch implements AutoCloseable {
     if (!sampling) {
       throw new IllegalStateException("the rows have no sampling: call sampling() before set()");
     }
+  }
+
+  /** Tokens, sequences or parents of the rows. */
+  private MemorySegment column(int number) {
+    return staging.asSlice(4L * number * maxRows, 4L * maxRows);
+  }
+
+  private MemorySegment tables() {
+    return staging.asSlice(12L * maxRows, 4L * maxSequences * maxPages);
+  }
+
+  private MemorySegment committed() {
+    return staging.asSlice(12L * maxRows + 4L * maxSequences * maxPages, 4L * maxSequences);
   }
 
   /** Refuses a layer that has not all pages of the rows' table. */

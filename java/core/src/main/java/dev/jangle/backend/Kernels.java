@@ -54,7 +54,15 @@ public final class Kernels implements AutoCloseable {
    * A batch of at most {@code maxRows} rows of one sequence over at most {@code maxPages} pages.
    */
   public Batch newBatch(int maxRows, int maxPages) {
-    return new Batch(backend, this, maxRows, maxPages);
+    return newBatch(maxRows, 1, maxPages);
+  }
+
+  /**
+   * A batch of at most {@code maxRows} rows of at most {@code maxSequences} sequences, each over at
+   * most {@code maxPages} pages.
+   */
+  public Batch newBatch(int maxRows, int maxSequences, int maxPages) {
+    return new Batch(backend, this, maxRows, maxSequences, maxPages);
   }
 
   /** The fused operations, on this stream. */

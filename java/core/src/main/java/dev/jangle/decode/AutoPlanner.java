@@ -2,6 +2,7 @@ package dev.jangle.decode;
 
 import dev.jangle.DraftKind;
 import java.util.PriorityQueue;
+import java.util.function.IntSupplier;
 
 /**
  * The tree that maximises expected tokens per time: nodes are added best first by the probability
@@ -27,6 +28,7 @@ final class AutoPlanner implements TreePlanner {
 
   private final StepCosts costs;
   private final TokenHistory history;
+  private final IntSupplier sequences;
   private final AcceptanceModel acceptance = new AcceptanceModel();
   private final JacobiDrafts jacobi = new JacobiDrafts(JacobiDrafts.RANKS);
   private final DraftSource[] sources;
@@ -50,8 +52,20 @@ final class AutoPlanner implements TreePlanner {
   }
 
   AutoPlanner(StepCosts costs, TokenHistory history, RecyclingTable recycling) {
+    this(costs, history, recycling, () -> 1);
+  }
+
+  /**
+   * A planner for one of several sequences that share their passes: where many rows are in flight
+   * already, one more pays less.
+   *
+   * @param sequences how many share the next pass; each is taken to have a tree of equal size
+   */
+  AutoPlanner(
+      StepCosts costs, TokenHistory history, RecyclingTable recycling, IntSupplier sequences) {
     this.costs = costs;
     this.history = history;
+    this.sequences = sequences;
     this.sources =
         new DraftSource[] {
           new RetrievalDrafts(history), new RecyclingDrafts(recycling), jacobi,
@@ -110,11 +124,16 @@ final class AutoPlanner implements TreePlanner {
     }
   }
 
+  /** Time of the next pass, with so many rows of each sequence. */
+  private double nanos(int rows) {
+    return costs.nanos(rows * sequences.getAsInt(), history.size());
+  }
+
   private int bestRows(int size) {
     int best = 1;
-    double bestRate = 1 / costs.nanos(1, history.size());
+    double bestRate = 1 / nanos(1);
     for (int rows = 2; rows <= size; rows++) {
-      double rate = expected[rows] / costs.nanos(rows, history.size());
+      double rate = expected[rows] / nanos(rows);
       if (rate > bestRate) {
         best = rows;
         bestRate = rate;
@@ -128,10 +147,7 @@ final class AutoPlanner implements TreePlanner {
     int rows = tree.size();
     boolean trial = steps % TRIAL == 0;
     int depth = trial ? 2 : JacobiDrafts.DEPTH;
-    double cost =
-        costs.nanos(Math.min(TokenTree.MAX_NODES, rows + depth), history.size())
-                / costs.nanos(rows, history.size())
-            - 1;
+    double cost = nanos(Math.min(TokenTree.MAX_NODES, rows + depth)) / nanos(rows) - 1;
     if (!trial && jacobiGain / length <= cost) {
       return;
     }

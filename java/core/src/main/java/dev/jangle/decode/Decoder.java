@@ -5,6 +5,7 @@ import dev.jangle.DraftKind;
 import dev.jangle.GenerationOptions;
 import dev.jangle.Statistics;
 import dev.jangle.StopReason;
+import dev.jangle.backend.Batch;
 import dev.jangle.cache.ContextFullException;
 import dev.jangle.cache.KvCache;
 import dev.jangle.model.Workspace;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.IntSupplier;
 
 /**
  * One generation: the prompt's passes, then steps of a tree each. A step runs the root and the
@@ -59,7 +61,7 @@ public final class Decoder {
     this(
         runner,
         options,
-        history -> planner(options.decoding(), history, memory),
+        history -> planner(options.decoding(), history, memory, () -> 1),
         endTokens,
         prompt,
         contextLength);
@@ -94,11 +96,18 @@ public final class Decoder {
     runner.choose(options);
   }
 
-  private static TreePlanner planner(Decoding decoding, TokenHistory history, DraftMemory memory) {
+  /**
+   * The planner of a preset.
+   *
+   * @param sequences how many share the next pass
+   */
+  static TreePlanner planner(
+      Decoding decoding, TokenHistory history, DraftMemory memory, IntSupplier sequences) {
     return switch (decoding) {
       case PLAIN -> new PlainPlanner();
+      case JACOBI -> new JacobiPlanner(history);
       case PAPER -> new PaperPlanner(history);
-      case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling());
+      case AUTO -> new AutoPlanner(memory.costs(), history, memory.recycling(), sequences);
     };
   }
 
@@ -137,14 +146,51 @@ public final class Decoder {
    */
   public void step() {
     long start = System.nanoTime();
+    int rows = plan(TokenTree.MAX_NODES);
+    long recording = runner.step(tree.token, tree.parent, rows, planner.topK());
+    int positions = cache.length();
+    accept(runner.next(), runner.topIds(), runner.topValues());
+    long nanos = System.nanoTime() - start;
+    took(nanos);
+    planner.timed(rows, positions, nanos - recording);
+  }
+
+  /**
+   * Plans the tree of the next pass, and makes room for it in the cache.
+   *
+   * @param mostRows nodes that it may have
+   * @return its nodes
+   */
+  int plan(int mostRows) {
     stepCount = 0;
     tree.reset(history.get(history.size() - 1));
     // The step writes at most one token more than its deepest accepted node.
     planner.plan(tree, mostTokens - generated - 1);
-    int rows = tree.size();
-    long recording = runner.step(tree.token, tree.parent, rows, planner.topK());
-    int[] next = runner.next();
+    if (tree.size() > mostRows) {
+      tree.cut(mostRows);
+    }
+    cache.reserve(tree.size());
+    return tree.size();
+  }
 
+  /** The tree's rows in a batch of several sequences. */
+  Batch.Rows rows() {
+    return new Batch.Rows(tree.token, tree.parent, tree.size(), cache.length(), cache.pages());
+  }
+
+  /** How many of the likeliest tokens per node its planner wants to see. */
+  int topK() {
+    return planner.topK();
+  }
+
+  /**
+   * Takes what the model chose after the tree's nodes, and commits those that were right.
+   *
+   * @param next the choice after each node
+   * @param topIds [nodes][topK] likeliest tokens after each node
+   * @param topValues their logits
+   */
+  void accept(int[] next, int[] topIds, float[] topValues) {
     int length = tree.walk(next, path);
     int kept = 0; // nodes of the path that are part of the output, the root included
     while (kept < length && stopReason == null) {
@@ -154,15 +200,21 @@ public final class Decoder {
     }
     cache.commit(kept);
     StepOutcome outcome =
-        new StepOutcome(
-            tree, next, path, kept, runner.topIds(), runner.topValues(), planner.topK());
+        new StepOutcome(tree, next, path, kept, topIds, topValues, planner.topK());
     counter.step(outcome, kept);
     if (stopReason == null) {
       planner.observe(outcome);
     }
-    long nanos = System.nanoTime() - start;
+  }
+
+  /** Tokens in the cache. */
+  int positions() {
+    return cache.length();
+  }
+
+  /** Adds the time of a pass that it had a part in. */
+  void took(long nanos) {
     decodeNanos += nanos;
-    planner.timed(rows, cache.length() - kept, nanos - recording);
   }
 
   private void emit(int token, DraftKind source) {

@@ -30,6 +30,13 @@ public final class DraftMemory {
     return costs;
   }
 
+  /** Corrects T(m), where it was measured, by a pass that was decoded. */
+  synchronized void observe(int rows, int positions, long nanos) {
+    if (costs != null) {
+      costs.observe(rows, positions, nanos);
+    }
+  }
+
   RecyclingTable recycling() {
     return recycling;
   }

@@ -2,15 +2,16 @@ package dev.jangle.decode;
 
 import dev.jangle.GenerationOptions;
 import dev.jangle.backend.Backend;
+import dev.jangle.backend.Batch;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Graph;
 import dev.jangle.backend.Kernels;
-import dev.jangle.backend.Matrix;
 import dev.jangle.cache.KvCache;
 import dev.jangle.decode.Chooser.Choice;
 import dev.jangle.model.Transformer;
 import dev.jangle.model.Workspace;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -47,6 +48,22 @@ public final class StepRunner implements AutoCloseable {
     this.cache = cache;
     this.pads = backend.kind() == BackendKind.CUDA;
     this.chooser = new Chooser(backend, work, transformer.config().vocabSize());
+  }
+
+  private StepRunner(StepRunner first, KvCache cache) {
+    this.transformer = first.transformer;
+    this.work = first.work;
+    this.cache = cache;
+    this.chooser = first.chooser;
+    this.pads = first.pads;
+  }
+
+  /**
+   * The same for another cache of the pool. It shares all buffers, so that one is used at a time,
+   * and must not be closed: they belong to the first.
+   */
+  StepRunner over(KvCache other) {
+    return new StepRunner(this, other);
   }
 
   KvCache cache() {
@@ -128,6 +145,25 @@ public final class StepRunner implements AutoCloseable {
     return recording;
   }
 
+  /**
+   * Runs the trees of several sequences, whose caches are of one pool, in one pass. It is not
+   * recorded: how many rows each has changes from pass to pass.
+   *
+   * @param sequences with room in their caches
+   * @param topK how many of the likeliest tokens are wanted after each row
+   * @return rows of all together
+   * @throws ArithmeticException where a logit is not a number
+   */
+  int step(List<Batch.Rows> sequences, int topK) {
+    Choice choice = new Choice(sampled, topK);
+    work.batch().set(sequences);
+    int rows = work.batch().rows();
+    transformer.forward(work, cache);
+    after(rows, choice);
+    chooser.read(rows, rows, choice);
+    return rows;
+  }
+
   /** The least power of two that is not less. */
   private static int powerOfTwo(int rows) {
     return rows == 1 ? 1 : Integer.highestOneBit(rows - 1) << 1;
@@ -138,11 +174,15 @@ public final class StepRunner implements AutoCloseable {
     return kernels.capture(
         () -> {
           transformer.forward(work, cache);
-          Matrix logits = transformer.logits(work, 0, shape.rows);
-          chooser.choose(logits, 0, shape.choice);
-          chooser.accept(cache, shape.choice);
-          chooser.download(shape.rows, shape.choice);
+          after(shape.rows, shape.choice);
         });
+  }
+
+  /** What follows the pass over so many rows. */
+  private void after(int rows, Choice choice) {
+    chooser.choose(transformer.logits(work, 0, rows), 0, choice);
+    chooser.accept(cache, choice);
+    chooser.download(rows, choice);
   }
 
   @Override

@@ -55,7 +55,12 @@ public final class Transformer implements AutoCloseable {
 
   /** Buffers for one session's passes. */
   public Workspace newWorkspace() {
-    return new Workspace(backend, config, this, pages());
+    return newWorkspace(1);
+  }
+
+  /** Buffers for passes over the rows of up to {@code sequences} sequences. */
+  public Workspace newWorkspace(int sequences) {
+    return new Workspace(backend, config, this, sequences, pages());
   }
 
   private int pages() {
@@ -87,6 +92,8 @@ public final class Transformer implements AutoCloseable {
    * attention; its output prepared, the product that adds to the rows; again normalised and
    * prepared, the product to gate and up; these gated and prepared, the product that adds to the
    * rows. Matrices of one input in different formats, and norms of heads, add to it.
+   *
+   * @param cache the batch's sequence; of several sequences any, since all are of one pool
    */
   public void forward(Workspace work, KvCache cache) {
     Kernels kernels = work.kernels();

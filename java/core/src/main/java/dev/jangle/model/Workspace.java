@@ -9,7 +9,7 @@ import dev.jangle.format.ModelConfig;
 import java.util.ArrayDeque;
 
 /**
- * What one session's forward pass works in: a stream, the batch, and activations for up to {@link
+ * What a session's forward pass works in: a stream, the batch, and activations for up to {@link
  * #MAX_ROWS} rows. Taken once; a pass allocates nothing. One thread at a time.
  */
 public final class Workspace implements AutoCloseable {
@@ -29,11 +29,12 @@ public final class Workspace implements AutoCloseable {
   private final Batch batch;
   private final ArrayDeque<AutoCloseable> taken = new ArrayDeque<>();
 
-  Workspace(Backend backend, ModelConfig config, Transformer transformer, int maxPages) {
+  Workspace(
+      Backend backend, ModelConfig config, Transformer transformer, int sequences, int maxPages) {
     boolean whole = false;
     try {
       kernels = keep(backend.newKernels());
-      batch = keep(kernels.newBatch(MAX_ROWS, maxPages));
+      batch = keep(kernels.newBatch(MAX_ROWS, sequences, maxPages));
       int hiddenSize = config.hiddenSize();
       long queries = (long) config.heads() * config.headDim();
       long keys = (long) config.kvHeads() * config.headDim();

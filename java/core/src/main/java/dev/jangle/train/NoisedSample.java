@@ -1,5 +1,8 @@
 package dev.jangle.train;
 
+import java.util.Arrays;
+import java.util.Optional;
+
 /**
  * The inputs of a sample, some of them replaced. {@code depth} says for each input how far it
  * stands in its segment: 1 for the first noised token, 0 for clean ones.
@@ -10,9 +13,13 @@ final class NoisedSample {
   private final int[] depth;
 
   NoisedSample(Sample sample) {
+    this(sample, sample.inputs(), new int[sample.length() - 1]);
+  }
+
+  private NoisedSample(Sample sample, int[] inputs, int[] depth) {
     this.sample = sample;
-    this.inputs = sample.inputs();
-    this.depth = new int[inputs.length];
+    this.inputs = inputs;
+    this.depth = depth;
   }
 
   Sample sample() {
@@ -43,5 +50,28 @@ final class NoisedSample {
       inputs[from + i] = inputs[random.nextInt(from + i)];
       depth[from + i] = i + 1;
     }
+  }
+
+  /**
+   * The same up to its last replaced input, where only what follows a replaced input is learnt;
+   * nothing where there is no such label.
+   */
+  Optional<NoisedSample> noiseAlone() {
+    int end = 0; // inputs up to the last replaced one
+    boolean[] learnt = new boolean[sample.length()];
+    for (int i = 0; i < depth.length; i++) {
+      if (depth[i] > 0 && sample.learnt(i + 1)) {
+        learnt[i + 1] = true;
+        end = i + 1;
+      }
+    }
+    if (end == 0) {
+      return Optional.empty();
+    }
+    int[] tokens = new int[end + 1];
+    Arrays.setAll(tokens, sample::token);
+    Sample alone = new Sample(tokens, Arrays.copyOf(learnt, end + 1), false);
+    return Optional.of(
+        new NoisedSample(alone, Arrays.copyOf(inputs, end), Arrays.copyOf(depth, end)));
   }
 }

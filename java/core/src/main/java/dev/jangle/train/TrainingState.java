@@ -90,7 +90,8 @@ final class TrainingState implements AutoCloseable {
     }
   }
 
-  private static void load(Kernels kernels, Checkpoint checkpoint, Parameters into) {
+  /** Sets all weights to a checkpoint's, as float32. */
+  static void load(Kernels kernels, Checkpoint checkpoint, Parameters into) {
     for (ParameterLayout.Slot slot : into.layout().slots()) {
       into.set(kernels, slot, TensorFloats.of(checkpoint.tensor(slot.name())));
     }

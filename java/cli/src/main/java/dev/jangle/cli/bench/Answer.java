@@ -2,13 +2,13 @@ package dev.jangle.cli.bench;
 
 import dev.jangle.DraftKind;
 import dev.jangle.GenerationResult;
+import dev.jangle.Repetition;
 import dev.jangle.Statistics;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /**
  * The answer to all turns of a question, and what it took.
@@ -35,6 +35,9 @@ public record Answer(
     List<Long> drafted,
     List<Long> accepted,
     Map<DraftKind, Long> bySource) {
+
+  /** Fewer distinct 3-grams than this share are a loop. */
+  public static final double LOOP_DISTINCT = 0.6;
 
   public Answer {
     tokens = List.copyOf(tokens);
@@ -90,14 +93,27 @@ public record Answer(
     return Double.isNaN(tokensPerSecond()) ? Double.NaN : tokens.size() * 1e9 / nanos;
   }
 
-  /** Share of the 3-grams of tokens that were there before: 1 - distinct / all. */
-  double repetition() {
-    int all = tokens.size() - 2;
-    if (all < 1) {
-      return 0;
-    }
-    long distinct =
-        IntStream.range(0, all).mapToObj(i -> tokens.subList(i, i + 3)).distinct().count();
-    return 1 - (double) distinct / all;
+  /**
+   * 1 + accepted drafts / steps, over all steps of all answers; NaN where there was none, as when
+   * every answer has one token.
+   */
+  public static double meanAcceptanceLength(List<Answer> answers) {
+    long steps = answers.stream().mapToLong(Answer::steps).sum();
+    long accepted =
+        answers.stream()
+            .flatMap(answer -> answer.bySource().values().stream())
+            .mapToLong(Long::longValue)
+            .sum();
+    return steps > 0 ? 1 + (double) accepted / steps : Double.NaN;
+  }
+
+  /** Whether it repeats itself so much that it flatters every draft source. */
+  public boolean looping() {
+    return 1 - repetition() < LOOP_DISTINCT;
+  }
+
+  /** Share of the 3-grams of tokens that were there before. */
+  public double repetition() {
+    return Repetition.of(tokens);
   }
 }

@@ -9,7 +9,7 @@ package dev.jangle.cli.bench;
  * @param device the processor's or GPU's name
  * @param tier instruction-set tier
  * @param threads on the CPU
- * @param decoding paper or auto
+ * @param decoding jacobi, paper or auto
  * @param maxTokens most tokens of a turn
  * @param rounds how often each question was answered each way
  */

@@ -28,6 +28,9 @@ public final class ModelAnswerer implements Answerer {
   public Answer answer(Question question, Decoding decoding) {
     GenerationOptions options =
         GenerationOptions.defaults().withMaxTokens(maxTokens).withDecoding(decoding);
+    if (question.system().isPresent()) {
+      options = options.withSystem(question.system().get());
+    }
     List<GenerationResult> results = new ArrayList<>();
     try (Session session = model.openSession()) {
       for (String turn : allTurns ? question.turns() : question.turns().subList(0, 1)) {

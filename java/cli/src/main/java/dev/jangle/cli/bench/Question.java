@@ -1,6 +1,7 @@
 package dev.jangle.cli.bench;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -8,9 +9,10 @@ import java.util.Set;
  *
  * @param id as the file names it
  * @param category as the file names it
+ * @param system a message before the first turn
  * @param turns what the user says, in order; at least one
  */
-public record Question(String id, String category, List<String> turns) {
+public record Question(String id, String category, Optional<String> system, List<String> turns) {
   /** MT-Bench's categories, which Spec-Bench reports as one task. */
   private static final Set<String> CHAT =
       Set.of(
@@ -18,6 +20,11 @@ public record Question(String id, String category, List<String> turns) {
 
   public Question {
     turns = List.copyOf(turns);
+  }
+
+  /** A question without a system message. */
+  public Question(String id, String category, List<String> turns) {
+    this(id, category, Optional.empty(), turns);
   }
 
   /** What it is reported under: {@code chat} for MT-Bench's categories, else the category. */

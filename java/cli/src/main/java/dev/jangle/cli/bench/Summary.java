@@ -33,12 +33,6 @@ record Summary(
     double fastWhole = mean(measurements, m -> m.fast().tokensPerSecondWithPrompt());
     double plainTime = measurements.stream().mapToLong(m -> m.plain().decodeNanos()).sum();
     double fastTime = measurements.stream().mapToLong(m -> m.fast().decodeNanos()).sum();
-    long steps = measurements.stream().mapToLong(m -> m.fast().steps()).sum();
-    long accepted =
-        measurements.stream()
-            .flatMap(m -> m.fast().bySource().values().stream())
-            .mapToLong(Long::longValue)
-            .sum();
     return new Summary(
         measurements.size(),
         plain,
@@ -46,7 +40,7 @@ record Summary(
         fast / plain,
         fastWhole / plainWhole,
         fastTime > 0 ? plainTime / fastTime : Double.NaN,
-        steps > 0 ? 1 + (double) accepted / steps : Double.NaN,
+        Answer.meanAcceptanceLength(measurements.stream().map(Measurement::fast).toList()),
         mean(measurements, m -> m.plain().repetition()));
   }
 
