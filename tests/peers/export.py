@@ -199,7 +199,8 @@ def real_adapter(jangle, report, base, folder):
         error <= bound, "PEFT on smollm2", f"error {error:.1e} of {bound:.1e}; without it {plain:.1e}"
     )
     for prompt in PROMPTS[:2]:
-        text = tokenizer.decode(greedy(peft, tokenizer.encode(prompt), TOKENS))
+        found = greedy(peft, tokenizer.encode(prompt), TOKENS)
+        text = tokenizer.decode(found, skip_special_tokens=True)
         report.line(
             text == jangle.text(base, prompt, "--adapter", adapter), f"PEFT's text, {prompt!r}"
         )

@@ -121,7 +121,7 @@ class LowRankRoundingTest {
       float[] a = gaussian(RANK * COLS, 1);
       float[] values = gaussian(COLS, 0.1);
       FourBitRow row = grids(dtype, values);
-      new LowRankRounding(a, RANK, COLS).round(values, row);
+      new LowRankRounding(a, RANK, COLS).round(new float[][] {values}, new FourBitRow[] {row});
       double[] errors = reference(a, values, grids(dtype, values));
       for (int j = 0; j < COLS; j++) {
         assertEquals(errors[j], row.value(j) - values[j], 1e-7, "column " + j);
@@ -140,14 +140,14 @@ class LowRankRoundingTest {
     float[] values = gaussian(COLS, 0.1);
     FourBitRow first = grids(DType.Q4_1, values);
     FourBitRow second = grids(DType.Q4_1, values);
-    new LowRankRounding(one, 1, COLS).round(values, first);
-    new LowRankRounding(twice, 2, COLS).round(values, second);
+    new LowRankRounding(one, 1, COLS).round(new float[][] {values}, new FourBitRow[] {first});
+    new LowRankRounding(twice, 2, COLS).round(new float[][] {values}, new FourBitRow[] {second});
     for (int j = 0; j < COLS; j++) {
       assertEquals(first.value(j), second.value(j));
     }
     FourBitRow nearest = grids(DType.Q4_1, values);
     FourBitRow zero = grids(DType.Q4_1, values);
-    new LowRankRounding(new float[COLS], 1, COLS).round(values, zero);
+    new LowRankRounding(new float[COLS], 1, COLS).round(new float[][] {values}, new FourBitRow[] {zero});
     for (int j = 0; j < COLS; j++) {
       assertEquals(nearest.value(j), zero.value(j));
     }
@@ -201,7 +201,7 @@ class LowRankRoundingTest {
         numbers.round(j, of[j]);
         nearest[row * cols + j] = numbers.value(j);
       }
-      rounding.round(of, numbers);
+      rounding.round(new float[][] {of}, new FourBitRow[] {numbers});
       for (int j = 0; j < cols; j++) {
         rounded[row * cols + j] = numbers.value(j);
       }
@@ -226,7 +226,7 @@ class LowRankRoundingTest {
       numbers.readGrids(base.data().asSlice(row * bytes, bytes));
       float[] values = new float[COLS];
       TensorFloats.read(base, (long) row * COLS, values);
-      new LowRankRounding(a, RANK, COLS).round(values, numbers);
+      new LowRankRounding(a, RANK, COLS).round(new float[][] {values}, new FourBitRow[] {numbers});
       byte[] found = new byte[(int) bytes];
       numbers.write(MemorySegment.ofArray(found));
       assertArrayEquals(

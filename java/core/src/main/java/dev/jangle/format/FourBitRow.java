@@ -34,6 +34,10 @@ final class FourBitRow {
   private final int zero;
 
   private final float[] scales;
+
+  /** 1 / scale; 0 where that is 0. */
+  private final float[] inverses;
+
   private final float[] leasts;
   private final int[] integers;
 
@@ -51,6 +55,7 @@ final class FourBitRow {
     this.dtype = dtype;
     this.zero = dtype == DType.Q4_0 ? 8 : 0;
     this.scales = new float[cols / BLOCK];
+    this.inverses = new float[cols / BLOCK];
     this.leasts = new float[cols / BLOCK];
     this.integers = new int[cols];
   }
@@ -80,6 +85,7 @@ final class FourBitRow {
 
   private void setGrid(int block, float scale, float least) {
     scales[block] = scale;
+    inverses[block] = scale == 0 ? 0 : 1 / scale;
     leasts[block] = least;
   }
 
@@ -101,8 +107,7 @@ final class FourBitRow {
   /** Rounds an element to the nearest value of its grid. */
   void round(int element, float value) {
     int block = element / BLOCK;
-    float inverse = scales[block] == 0 ? 0 : 1 / scales[block];
-    integers[element] = nearest((value - leasts[block]) * inverse + zero);
+    integers[element] = nearest((value - leasts[block]) * inverses[block] + zero);
   }
 
   private void round(int block, float[] values) {

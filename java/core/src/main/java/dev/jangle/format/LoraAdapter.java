@@ -42,6 +42,9 @@ public final class LoraAdapter {
           "mlp.up_proj",
           "mlp.down_proj");
 
+  /** Rows that are merged at once. */
+  private static final int ROWS = 8;
+
   /** The factors of one weight. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Factors(float[] a, float[] b) {}
@@ -261,24 +264,25 @@ public final class LoraAdapter {
       return weight;
     }
     int cols = Math.toIntExact(weight.cols());
-    long from = weight.dtype().bytes(cols);
-    long to = format.bytes(cols);
-    MemorySegment data = TensorEncoder.allocate(to * weight.rows());
+    MemorySegment data = TensorEncoder.allocate(format.bytes(weight.elements()));
     Tensor merged = new Tensor(weight.name(), format, weight.shape(), data);
     boolean fourBits = format == DType.Q4_0 || format == DType.Q4_1;
     LowRankRounding rounding = fourBits ? new LowRankRounding(of.a(), config.rank(), cols) : null;
     try {
-      TensorEncoder.byRow(
+      TensorEncoder.byRows(
           merged,
-          row -> {
-            float[] sum = sum(weight, of, row, cols);
-            MemorySegment target = data.asSlice(row * to, to);
-            if (rounding == null) {
-              TensorEncoder.encode(format, sum, target);
+          ROWS,
+          (first, end) -> {
+            float[][] sums = new float[end - first][];
+            for (int row = first; row < end; row++) {
+              sums[row - first] = sum(weight, of, row, cols);
+            }
+            if (fourBits) {
+              round(format, sums, weight, first, rounding, data);
             } else {
-              boolean same = format == weight.dtype();
-              MemorySegment grids = same ? weight.data().asSlice(row * from, from) : null;
-              round(format, sum, grids, rounding).write(target);
+              for (int row = first; row < end; row++) {
+                TensorEncoder.encode(format, sums[row - first], row(format, data, row, cols));
+              }
             }
           });
     } catch (IllegalArgumentException e) {
@@ -305,22 +309,37 @@ public final class LoraAdapter {
     return sum;
   }
 
-  /**
-   * @param grids the row that the change was added to, or null where it had another format
-   */
-  private static FourBitRow round(
-      DType format, float[] sum, MemorySegment grids, LowRankRounding rounding) {
-    FourBitRow row = new FourBitRow(format, sum.length);
-    if (grids != null) {
-      row.readGrids(grids);
-    }
-    for (int block = 0; block < row.blocks(); block++) {
-      if (grids == null || !row.spans(block, sum)) {
-        row.fit(block, sum);
+  private static MemorySegment row(DType format, MemorySegment data, int row, int cols) {
+    long bytes = format.bytes(cols);
+    return data.asSlice(row * bytes, bytes);
+  }
+
+  /** Rounds sums of rows to 4 bits, on the weight's own grids where it has the format. */
+  private static void round(
+      DType format,
+      float[][] sums,
+      Tensor weight,
+      int first,
+      LowRankRounding rounding,
+      MemorySegment data) {
+    int cols = sums[0].length;
+    boolean same = format == weight.dtype();
+    FourBitRow[] rows = new FourBitRow[sums.length];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = new FourBitRow(format, cols);
+      if (same) {
+        rows[i].readGrids(row(format, weight.data(), first + i, cols));
+      }
+      for (int block = 0; block < rows[i].blocks(); block++) {
+        if (!same || !rows[i].spans(block, sums[i])) {
+          rows[i].fit(block, sums[i]);
+        }
       }
     }
-    rounding.round(sum, row);
-    return row;
+    rounding.round(sums, rows);
+    for (int i = 0; i < rows.length; i++) {
+      rows[i].write(row(format, data, first + i, cols));
+    }
   }
 
   /**

@@ -107,16 +107,25 @@ final class LowRankRounding {
     return sum;
   }
 
-  /** Rounds all elements of a row to the grids that it has. */
-  void round(float[] values, FourBitRow row) {
-    float[] g = new float[stride];
-    for (int j = 0; j < values.length; j++) {
+  /**
+   * Rounds all elements of some rows to the grids that they have. The rows do not depend on each
+   * other, but an element waits for the one before: some rows at once keep a processor busy.
+   */
+  void round(float[][] values, FourBitRow[] rows) {
+    float[][] g = new float[rows.length][stride];
+    for (int j = 0; j < values[0].length; j++) {
       int at = j * stride;
-      row.round(j, values[j] - dot(corrections, at, g));
-      float error = row.value(j) - values[j];
-      for (int k = 0; k < stride; k++) {
-        g[k] += basis[at + k] * error;
+      for (int row = 0; row < rows.length; row++) {
+        float value = values[row][j];
+        rows[row].round(j, value - dot(corrections, at, g[row]));
+        add(rows[row].value(j) - value, basis, at, g[row]);
       }
+    }
+  }
+
+  private static void add(float factor, float[] a, int at, float[] g) {
+    for (int k = 0; k < g.length; k++) {
+      g[k] += factor * a[at + k];
     }
   }
 

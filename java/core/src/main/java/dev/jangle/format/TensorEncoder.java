@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.stream.LongStream;
+import java.util.stream.IntStream;
 
 /**
  * The other direction of {@link TensorFloats}. F16 and BF16 round to the nearest, ties to even.
@@ -30,19 +30,20 @@ final class TensorEncoder {
 
   /** See {@link Tensor#of}. */
   static Tensor encode(String name, DType dtype, long[] shape, float[] values) {
-    long bytes = bytes(name, dtype, shape);
+    MemorySegment data = allocate(bytes(name, dtype, shape));
     int cols = Math.toIntExact(shape[shape.length - 1]);
-    MemorySegment data = allocate(bytes);
     Tensor tensor = new Tensor(name, dtype, shape, data);
     if (tensor.elements() != values.length) {
       throw new IllegalArgumentException(
           tensor + " has " + tensor.elements() + " elements, not " + values.length);
     }
-    byRow(
+    long bytes = dtype.bytes(cols);
+    byRows(
         tensor,
-        row -> {
-          float[] x = Arrays.copyOfRange(values, row * cols, (row + 1) * cols);
-          encode(dtype, x, data.asSlice(row * dtype.bytes(cols), dtype.bytes(cols)));
+        1,
+        (row, end) -> {
+          float[] x = Arrays.copyOfRange(values, row * cols, end * cols);
+          encode(dtype, x, data.asSlice(row * bytes, bytes));
         });
     return tensor;
   }
@@ -60,19 +61,22 @@ final class TensorEncoder {
     return Arena.ofAuto().allocate(bytes, ALIGNMENT);
   }
 
-  /** What is done to a row. */
+  /** What is done to some rows. */
   interface RowTask {
-    void run(int row);
+    void run(int first, int end);
   }
 
   /**
-   * Does something to each row of a tensor, in parallel.
+   * Does something to all rows of a tensor, some of them at a time, in parallel.
    *
    * @throws IllegalArgumentException naming the tensor, where the task throws one
    */
-  static void byRow(Tensor tensor, RowTask task) {
+  static void byRows(Tensor tensor, int some, RowTask task) {
+    int rows = Math.toIntExact(tensor.rows());
     try {
-      LongStream.range(0, tensor.rows()).parallel().forEach(row -> task.run((int) row));
+      IntStream.range(0, Math.ceilDiv(rows, some))
+          .parallel()
+          .forEach(i -> task.run(i * some, Math.min((i + 1) * some, rows)));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("tensor " + tensor.name() + " " + e.getMessage(), e);
     }

@@ -41,10 +41,10 @@ public final class TensorFloats {
       }
       return;
     }
-    long start = dtype.bytes(first);
-    long bytes = dtype.bytes(BLOCK);
-    for (int block = 0; block < dtype.bytes(values.length) / bytes; block++) {
-      decode(dtype, data.asSlice(start + block * bytes, bytes), values, block * BLOCK);
+    long at = dtype.bytes(first);
+    for (int i = 0; i < values.length; i += BLOCK) {
+      decode(dtype, data, at, values, i);
+      at += dtype.blockBytes();
     }
   }
 
@@ -58,32 +58,30 @@ public final class TensorFloats {
   }
 
   /** A block: its scale as F16, in Q4_1 its least value as F16, then 32 integers. */
-  private static void decode(DType dtype, MemorySegment block, float[] values, int at) {
-    float scale = Float.float16ToFloat(block.get(SHORT, 0));
+  private static void decode(DType dtype, MemorySegment data, long at, float[] values, int to) {
+    float scale = Float.float16ToFloat(data.get(SHORT, at));
     switch (dtype) {
       case Q8_0 -> {
         for (int i = 0; i < BLOCK; i++) {
-          values[at + i] = scale * block.get(JAVA_BYTE, 2 + i);
+          values[to + i] = scale * data.get(JAVA_BYTE, at + 2 + i);
         }
       }
       case Q4_0 -> {
-        for (int i = 0; i < BLOCK; i++) {
-          values[at + i] = scale * (nibble(block, 2, i) - 8);
+        for (int i = 0; i < BLOCK / 2; i++) { // a byte holds elements i (low) and i + 16 (high)
+          int pair = data.get(JAVA_BYTE, at + 2 + i);
+          values[to + i] = scale * ((pair & 15) - 8);
+          values[to + i + BLOCK / 2] = scale * ((pair >> 4 & 15) - 8);
         }
       }
       case Q4_1 -> {
-        float least = Float.float16ToFloat(block.get(SHORT, 2));
-        for (int i = 0; i < BLOCK; i++) {
-          values[at + i] = scale * nibble(block, 4, i) + least;
+        float least = Float.float16ToFloat(data.get(SHORT, at + 2));
+        for (int i = 0; i < BLOCK / 2; i++) {
+          int pair = data.get(JAVA_BYTE, at + 4 + i);
+          values[to + i] = scale * (pair & 15) + least;
+          values[to + i + BLOCK / 2] = scale * (pair >> 4 & 15) + least;
         }
       }
       case F32, F16, BF16 -> throw new IllegalArgumentException(dtype + " has no blocks");
     }
-  }
-
-  /** Byte i holds elements i (low) and i + 16 (high). */
-  private static int nibble(MemorySegment block, int start, int i) {
-    int pair = block.get(JAVA_BYTE, start + i % (BLOCK / 2));
-    return i < BLOCK / 2 ? pair & 15 : pair >> 4 & 15;
   }
 }
