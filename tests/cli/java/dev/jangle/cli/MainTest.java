@@ -34,9 +34,9 @@ class MainTest {
     Run help = run("--help");
     assertEquals(0, help.code());
     for (String command :
-          new String[] {
-            "demo", "generate", "chat", "pull", "info", "bench", "train", "export", "distill", "eval"
-          }) {
+        new String[] {
+          "demo", "generate", "chat", "pull", "info", "bench", "train", "export", "distill", "eval"
+        }) {
       assertTrue(help.out().contains(command), command);
       Run its = run(command, "--help");
       assertEquals(0, its.code(), its.err());

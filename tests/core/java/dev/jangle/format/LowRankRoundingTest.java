@@ -147,7 +147,8 @@ class LowRankRoundingTest {
     }
     FourBitRow nearest = grids(DType.Q4_1, values);
     FourBitRow zero = grids(DType.Q4_1, values);
-    new LowRankRounding(new float[COLS], 1, COLS).round(new float[][] {values}, new FourBitRow[] {zero});
+    new LowRankRounding(new float[COLS], 1, COLS)
+        .round(new float[][] {values}, new FourBitRow[] {zero});
     for (int j = 0; j < COLS; j++) {
       assertEquals(nearest.value(j), zero.value(j));
     }

@@ -88,7 +88,8 @@ class TrainingStepTest {
         TrainingState adapted =
             TrainingState.adapter(backend, kernels, file, new LoraOptions(4, 8), 1);
         TrainingStep of =
-            new TrainingStep(backend, kernels, DType.F32, file.config(), whole, AdamW.usual(), ROWS, false);
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), whole, AdamW.usual(), ROWS, false);
         TrainingStep with =
             new TrainingStep(
                 backend, kernels, DType.F32, file.config(), adapted, AdamW.usual(), ROWS, false)) {
@@ -160,7 +161,8 @@ class TrainingStepTest {
         Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
         TrainingState state = TrainingState.of(backend, kernels, file);
         TrainingStep step =
-            new TrainingStep(backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
       IllegalArgumentException none =
           assertThrows(
               IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), 1e-3));
@@ -198,7 +200,8 @@ class TrainingStepTest {
         Checkpoint file = Checkpoint.open(base(kind));
         TrainingState state = state(backend, kernels, file, kind);
         TrainingStep step =
-            new TrainingStep(backend, kernels, DType.F32, file.config(), state, optimizer, ROWS, recompute)) {
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), state, optimizer, ROWS, recompute)) {
       for (List<PackedBatch> batches : steps(kind)) {
         TrainingStep.Result result = step.run(batches, rates.get("rate").asDouble());
         losses.add(result.loss());
@@ -217,14 +220,13 @@ class TrainingStepTest {
     return RESOURCES.resolve("models").resolve(kind.replace("_lora", ""));
   }
 
-  private static TrainingState state(
-      Backend backend, Kernels kernels, Checkpoint file, String kind) throws IOException {
+  private static TrainingState state(Backend backend, Kernels kernels, Checkpoint file, String kind)
+      throws IOException {
     JsonNode lora = expected(kind).get("lora");
     if (lora == null) {
       return TrainingState.of(backend, kernels, file);
     }
-    LoraOptions options =
-        new LoraOptions(lora.get("r").asInt(), lora.get("lora_alpha").asDouble());
+    LoraOptions options = new LoraOptions(lora.get("r").asInt(), lora.get("lora_alpha").asDouble());
     TrainingState state = TrainingState.adapter(backend, kernels, file, options, 1);
     try (SafetensorsFile first = adapters(kind, "first.safetensors")) {
       for (ParameterLayout.Slot slot : state.layout.slots()) {

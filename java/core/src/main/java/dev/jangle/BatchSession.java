@@ -67,8 +67,7 @@ public final class BatchSession implements AutoCloseable {
         caches.add(keep(new KvCache(pool, work.kernels())));
       }
       StepRunner runner =
-          keep(
-              new StepRunner(model.transformer(), model.backend(), work, caches.getFirst()));
+          keep(new StepRunner(model.transformer(), model.backend(), work, caches.getFirst()));
       decoder =
           new BatchDecoder(
               runner,

@@ -212,8 +212,7 @@ public final class Batch implements AutoCloseable {
     return new Largest(largestOfTokens, (long) committed + deepest, largestOfTable);
   }
 
-  private void send(
-      MemorySegment batch, int count, int paddedRows, int sequences, Largest staged) {
+  private void send(MemorySegment batch, int count, int paddedRows, int sequences, Largest staged) {
     backend.bindings.check(
         backend.bindings.batches.batchSetPadded(
             kernels.stream(),

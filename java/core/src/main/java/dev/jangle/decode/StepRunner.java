@@ -2,8 +2,8 @@ package dev.jangle.decode;
 
 import dev.jangle.GenerationOptions;
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.Batch;
 import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Batch;
 import dev.jangle.backend.Graph;
 import dev.jangle.backend.Kernels;
 import dev.jangle.cache.KvCache;

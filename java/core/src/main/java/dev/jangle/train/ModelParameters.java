@@ -24,9 +24,7 @@ record ModelParameters(Matrix embedding, List<LayerParameters> layers, Matrix no
     boolean untied = whole != null && whole.layout().has("lm_head.weight");
     return new ModelParameters(
         embedding,
-        IntStream.range(0, layers)
-            .mapToObj(i -> LayerParameters.of(whole, adapters, i))
-            .toList(),
+        IntStream.range(0, layers).mapToObj(i -> LayerParameters.of(whole, adapters, i)).toList(),
         whole == null ? null : whole.get("model.norm.weight"),
         untied ? whole.get("lm_head.weight") : embedding);
   }

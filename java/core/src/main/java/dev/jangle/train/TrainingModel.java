@@ -63,8 +63,7 @@ final class TrainingModel implements AutoCloseable {
       Matrix ones = upload(units, rows, 1);
       TrainingLinear linear = new TrainingLinear(memory, products, rows, lora, scratch);
       layer =
-          new TrainingLayer(
-              memory, config, kernels, products, batch, table, ones, linear, scratch);
+          new TrainingLayer(memory, config, kernels, products, batch, table, ones, linear, scratch);
       head = new LossHead(memory, config, kernels, products, batch, rows, scratch);
       hidden = new Matrix[config.layers() + 1];
       for (int i = 0; i < hidden.length; i++) {
