@@ -1,13 +1,19 @@
-// mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact,
-// against a plain loop; independence of columns; the emulation's order of summation.
+// mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact, against a
+// plain loop; what a column of the product depends on; the emulation's order of summation.
+//
+// All but the last is asked of a GPU too (mma_test_cuda): there it is the emulation, and the
+// promise of the same bits for one row and for many, that are tested.
 
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
+#include <vector>
 
 #include "device_array.h"
 #include "launch.cuh"
 #include "native/check.h"
+#include "native/random.h"
 #include "ptx/convert.cuh"
 #include "ptx/ldmatrix.cuh"
 #include "ptx/mma.cuh"
@@ -16,27 +22,33 @@
 namespace jangle::test {
 namespace {
 
-// Matrices in memory, row-major; `Element` holds the bits of one element.
+// Matrices in memory, row-major. Floats are values that both 16-bit formats have.
 template <typename Element, typename Sum, int kK>
 struct Problem {
   Element a[16][kK];
   Element b[kK][8];
   Sum d[16][8];
 };
-using Floats = Problem<uint16_t, float, 16>;
+using Floats = Problem<float, float, 16>;
 using Bytes = Problem<int8_t, int32_t, 32>;
 
-// `kEach` neighbours along k in one register, the lowest in the low bits.
-template <int kEach, typename At>
-__device__ __forceinline__ uint32_t Pack(At at) {
-  uint32_t bits = 0;
-  for (int i = 0; i < kEach; i++) {
-    bits |= (static_cast<uint32_t>(at(i)) & (kEach == 2 ? 0xffffu : 0xffu)) << (i * 32 / kEach);
-  }
-  return bits;
+enum class Format { kBf16, kF16, kS8 };
+
+template <Format kFormat, typename Element>
+__device__ __forceinline__ uint32_t ToBits(Element value) {
+  if constexpr (kFormat == Format::kBf16) return FloatToBf16(value);
+  if constexpr (kFormat == Format::kF16) return FloatToHalf(value);
+  if constexpr (kFormat == Format::kS8) return static_cast<uint8_t>(value);
 }
 
-enum class Format { kBf16, kF16, kS8 };
+// Neighbours along k in one register, the lowest in the low bits.
+template <Format kFormat, typename At>
+__device__ __forceinline__ uint32_t Pack(At at) {
+  constexpr int kEach = kFormat == Format::kS8 ? 4 : 2;
+  uint32_t bits = 0;
+  for (int i = 0; i < kEach; i++) bits |= ToBits<kFormat>(at(i)) << (i * 32 / kEach);
+  return bits;
+}
 
 template <Format kFormat, typename P>
 __global__ void Multiply(P* problem) {
@@ -48,9 +60,9 @@ __global__ void Multiply(P* problem) {
   uint32_t b[2];
   for (int half = 0; half < 2; half++) {
     const int k = kEach * t + 4 * kEach * half;
-    a[2 * half] = Pack<kEach>([&](int i) { return p.a[g][k + i]; });
-    a[2 * half + 1] = Pack<kEach>([&](int i) { return p.a[g + 8][k + i]; });
-    b[half] = Pack<kEach>([&](int i) { return p.b[k + i][g]; });
+    a[2 * half] = Pack<kFormat>([&](int i) { return p.a[g][k + i]; });
+    a[2 * half + 1] = Pack<kFormat>([&](int i) { return p.a[g + 8][k + i]; });
+    b[half] = Pack<kFormat>([&](int i) { return p.b[k + i][g]; });
   }
   std::remove_reference_t<decltype(p.d[0][0])> d[4] = {p.d[g][2 * t], p.d[g][2 * t + 1],
                                                        p.d[g + 8][2 * t], p.d[g + 8][2 * t + 1]};
@@ -64,34 +76,39 @@ __global__ void Multiply(P* problem) {
 }
 
 template <Format kFormat, typename P>
-P Run(const P& problem) {
-  const DeviceArray<P> memory(std::vector<P>(1, problem));
-  CHECK_EQ(Launch(Multiply<kFormat, P>, dim3(1), dim3(32), 0, nullptr, memory.data()), cudaSuccess);
-  return memory.Download()[0];
+std::vector<P> RunAll(const std::vector<P>& problems) {
+  const DeviceArray<P> memory(problems);
+  CHECK_EQ(Launch(Multiply<kFormat, P>, dim3(static_cast<unsigned>(problems.size())), dim3(32), 0,
+                  nullptr, memory.data()),
+           cudaSuccess);
+  return memory.Download();
 }
 
-template <Format kFormat>
-uint16_t ToBits(float value) {
-  return kFormat == Format::kF16 ? FloatToHalf(value) : FloatToBf16(value);
+template <Format kFormat, typename P>
+P Run(const P& problem) {
+  return RunAll<kFormat>(std::vector<P>(1, problem))[0];
+}
+
+// The nearest value of 8 significant bits, which is one of either format where it is not too small.
+float Representable(float value) {
+  int exponent = 0;
+  const float mantissa = std::frexp(value, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(mantissa, 8)), exponent - 8);
 }
 
 template <Format kFormat>
 void CheckIntegers() {
   Floats p;
-  float a[16][16];
-  float b[16][8];
   for (int i = 0; i < 16; i++) {
-    for (int k = 0; k < 16; k++) a[i][k] = static_cast<float>((i * 7 + k * 3) % 17 - 8);
-    for (int n = 0; n < 8; n++) b[i][n] = static_cast<float>((i * 5 + n * 11) % 13 - 6);
-    for (int k = 0; k < 16; k++) p.a[i][k] = ToBits<kFormat>(a[i][k]);
-    for (int n = 0; n < 8; n++) p.b[i][n] = ToBits<kFormat>(b[i][n]);
+    for (int k = 0; k < 16; k++) p.a[i][k] = static_cast<float>((i * 7 + k * 3) % 17 - 8);
+    for (int n = 0; n < 8; n++) p.b[i][n] = static_cast<float>((i * 5 + n * 11) % 13 - 6);
     for (int n = 0; n < 8; n++) p.d[i][n] = static_cast<float>(i * 100 + n);
   }
   const Floats found = Run<kFormat>(p);
   for (int i = 0; i < 16; i++) {
     for (int n = 0; n < 8; n++) {
       float want = p.d[i][n];
-      for (int k = 0; k < 16; k++) want += a[i][k] * b[k][n];
+      for (int k = 0; k < 16; k++) want += p.a[i][k] * p.b[k][n];
       CHECK_CONTEXT("row %d, column %d", i, n);
       CHECK_BITS(found.d[i][n], want);
     }
@@ -103,16 +120,14 @@ template <Format kFormat>
 void CheckColumns() {
   Floats p;
   for (int i = 0; i < 16; i++) {
-    for (int k = 0; k < 16; k++) p.a[i][k] = ToBits<kFormat>(std::sin(float(i * 16 + k)) * 3);
-    for (int n = 0; n < 8; n++) p.b[i][n] = ToBits<kFormat>(std::cos(float(i * 8 + n)) * 5);
+    for (int k = 0; k < 16; k++) p.a[i][k] = Representable(std::sin(float(i * 16 + k)) * 3);
+    for (int n = 0; n < 8; n++) p.b[i][n] = Representable(std::cos(float(i * 8 + n)) * 5);
     for (int n = 0; n < 8; n++) p.d[i][n] = std::sin(float(n - i));
   }
   const Floats whole = Run<kFormat>(p);
   for (int spoilt = 0; spoilt < 8; spoilt++) {
     Floats q = p;
-    for (int k = 0; k < 16; k++) {
-      q.b[k][spoilt] = ToBits<kFormat>(std::numeric_limits<float>::quiet_NaN());
-    }
+    for (int k = 0; k < 16; k++) q.b[k][spoilt] = std::numeric_limits<float>::quiet_NaN();
     const Floats found = Run<kFormat>(q);
     for (int i = 0; i < 16; i++) {
       for (int n = 0; n < 8; n++) {
@@ -122,15 +137,59 @@ void CheckColumns() {
           continue;
         }
         CHECK_BITS(found.d[i][n], whole.d[i][n]);
+#ifdef JANGLE_EMULATION
         float want = p.d[i][n];
-        for (int k = 0; k < 16; k++) {
-          const auto widen = [](uint16_t bits) {
-            return kFormat == Format::kF16 ? HalfToFloat(bits) : Bf16ToFloat(bits);
-          };
-          want = std::fmaf(widen(p.a[i][k]), widen(p.b[k][n]), want);
-        }
+        for (int k = 0; k < 16; k++) want = std::fmaf(p.a[i][k], p.b[k][n], want);
         CHECK_BITS(found.d[i][n], want);
+#endif
       }
+    }
+  }
+}
+
+// Of wide range, so that sums cancel and lose low bits, as a tensor core may its own way.
+float Wide(Random& random) {
+  return std::ldexp(Representable(random.Normal()), static_cast<int>(random.Below(13)) - 6);
+}
+
+// A column of B, with its sums so far in D, at each of the eight positions; the other columns hold
+// ordinary values, or one of them infinities, or one NaN.
+template <Format kFormat>
+void CheckPositions() {
+  constexpr int kTrials = 200;
+  Random random(1);
+  std::vector<Floats> problems;
+  for (int trial = 0; trial < kTrials; trial++) {
+    Floats p;
+    for (auto& row : p.a) {
+      for (float& value : row) value = Wide(random);
+    }
+    float b[16];
+    float d[16];
+    for (float& value : b) value = Wide(random);
+    for (float& value : d) value = Wide(random) * random.Normal();
+    for (int position = 0; position < 8; position++) {
+      for (int i = 0; i < 16; i++) {
+        for (int n = 0; n < 8; n++) {
+          p.b[i][n] = Wide(random);
+          p.d[i][n] = random.Normal();
+        }
+        if (trial % 3 == 1) p.b[i][7 - position] = std::numeric_limits<float>::infinity();
+        if (trial % 3 == 2) p.b[i][7 - position] = std::numeric_limits<float>::quiet_NaN();
+        p.b[i][position] = b[i];
+        p.d[i][position] = d[i];
+      }
+      problems.push_back(p);
+    }
+  }
+  const std::vector<Floats> found = RunAll<kFormat>(problems);
+  for (size_t at = 0; at < found.size(); at++) {
+    const size_t position = at % 8;
+    const Floats& first = found[at - position];
+    for (size_t i = 0; i < 16; i++) {
+      CHECK_CONTEXT("row %zu at position %zu, trial %zu", i, position, at / 8);
+      CHECK(std::isfinite(found[at].d[i][position]));
+      CHECK_BITS(found[at].d[i][position], first.d[i][0]);
     }
   }
 }
@@ -162,6 +221,11 @@ TEST(mma_small_integers) {
 TEST(mma_columns_are_independent) {
   CheckColumns<Format::kBf16>();
   CheckColumns<Format::kF16>();
+}
+
+TEST(mma_column_has_the_same_bits_at_every_position) {
+  CheckPositions<Format::kBf16>();
+  CheckPositions<Format::kF16>();
 }
 
 TEST(mma_bytes) {

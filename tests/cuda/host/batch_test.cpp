@@ -155,6 +155,7 @@ TEST(graph_misuse_is_refused_and_leaves_the_recording_whole) {
 }
 
 TEST(graph_spoilt_by_an_allocation_says_so_and_the_stream_goes_on) {
+  SkipUnderSanitizer();
   const Device device;
   jg_stream* stream = device.stream();
   CHECK_OK(jg_graph_begin(stream));
@@ -172,6 +173,7 @@ TEST(graph_spoilt_by_an_allocation_says_so_and_the_stream_goes_on) {
 }
 
 TEST(graph_is_ended_by_the_thread_that_began_it) {
+  SkipUnderSanitizer();
   const Device device;
   jg_graph* graph = nullptr;
   CHECK_OK(jg_graph_begin(device.stream()));

@@ -19,6 +19,7 @@ int32_t Residual(const Device& device, int64_t n, const float* x, float* y) {
 }  // namespace
 
 TEST(device_lost_keeps_the_first_cause) {
+  SkipUnderSanitizer();
   const Device device;
   const DeviceArray<float> array(device, 64);
   jg_batch* batch = nullptr;

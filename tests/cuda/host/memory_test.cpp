@@ -53,6 +53,7 @@ TEST(memory_is_zero_filled_and_aligned) {
 }
 
 TEST(memory_out_of_reach_names_what_was_asked_and_what_is_free) {
+  SkipUnderSanitizer();
   const Device device;
   int64_t free_bytes = 0;
   int64_t total_bytes = 0;

@@ -15,11 +15,13 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/** Tests tagged noSanitizer make calls of CUDA fail, which compute-sanitizer would report. */
 class BackendTest {
   /** Constants of the header that Java has copies of. */
   @Test
@@ -113,6 +115,7 @@ class BackendTest {
 
   /** More than any machine has, but not more than addresses can name. */
   @Test
+  @Tag("noSanitizer")
   void moreMemoryThanThereIsIsRefusedWithNumbers() {
     try (Backend backend = Machine.best(1).open()) {
       for (long bytes : new long[] {1L << 46, 1L << 47, (1L << 48) - 1}) {
@@ -135,6 +138,7 @@ class BackendTest {
   }
 
   @Test
+  @Tag("noSanitizer")
   void weightsThatNoMemoryHoldsAreRefused() {
     try (Device device = new Device(Machine.best(1))) {
       int most = Integer.MAX_VALUE;
