@@ -134,7 +134,7 @@ class BatchDecoderTest {
     String model = decoding == Decoding.AUTO ? "gguf_q4_1" : "qwen3";
     DType format = decoding == Decoding.PLAIN ? DType.F32 : DType.F16;
     GenerationOptions options = options(gpu ? 12 : 60, decoding, decoding == Decoding.JACOBI);
-    Random random = new Random(decoding.name().length());
+    Random random = new Random(decoding.name().hashCode());
     List<int[]> prompts = new ArrayList<>();
     for (int i = 0; i < (gpu ? 6 : 12); i++) {
       prompts.add(random.ints(1 + random.nextInt(gpu ? 20 : 150), 0, 120).toArray());
