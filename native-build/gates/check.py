@@ -5,7 +5,7 @@
 
 For every architecture that was built: no spills, registers and occupancy within cuda-kernels/gates.toml,
 no atomics on floats, the intended instructions. For sm_90a also: no bank conflicts, coalesced accesses,
-and the inner loops' issue cycles against their bytes, whose table --table prints in Markdown.
+and the inner loops' issue cycles against their bytes. model.py prints the table of the latter.
 
 Exits with 1 if a gate is missed, with 2 if something is missing that the gates need.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 
 try:
     from cubins import Kernel, MissingTool, Toolkit, read_kernels, shared_sizes
-    from cycles import ARCH, Loops, issue_faults, issue_table, unit_table
+    from cycles import ARCH, Loops, issue_faults
     from expectations import BadTable, Expectations, Expected
     from memory import memory_faults
     from resources import instruction_faults, ptx_faults, resource_faults
@@ -75,33 +75,35 @@ def check_architectures(kernels: list[Kernel], wanted: list[str]) -> list[str]:
     return [f"{arch}: not built: {name}" for arch in wanted for name in sorted(everywhere - built[arch])]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def arguments(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build/default", help="the build's folder")
-    parser.add_argument("--library", type=Path, help="the file to check; the build's libjangle_cuda.so")
+    parser.add_argument("--library", type=Path, help="the file to read; the build's libjangle_cuda.so")
     parser.add_argument("--expect", type=Path, default=ROOT / "cuda-kernels/gates.toml", help="the table")
-    parser.add_argument("--table", action="store_true", help="only print the table of issue cycles")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def toolkit(args: argparse.Namespace) -> tuple[Toolkit, Path]:
+    """The tools and the library of a build."""
     cuobjdump = cached(args.build, "JANGLE_CUOBJDUMP")
     library = args.library or args.build / "lib/libjangle_cuda.so"
     if not cuobjdump or not library.exists():
-        print(f"{args.build} holds no build with -DJANGLE_CUDA=ON and its {library.name}", file=sys.stderr)
-        return 2
-    tools = Toolkit(Path(cuobjdump))
+        raise MissingTool(f"{args.build} holds no build with -DJANGLE_CUDA=ON and its {library.name}")
+    return Toolkit(Path(cuobjdump)), library
+
+
+def main() -> int:
+    args = arguments(__doc__)
+    tools, library = toolkit(args)
     kernels = read_kernels(tools, library)
     shared = shared_sizes(tools, library)
-    loops = Loops(kernels, shared)
-    if args.table:
-        print(issue_table(loops), unit_table(loops, 1), unit_table(loops, 32), sep="\n\n")
-        return 0
-
     table = Expectations(args.expect)
     architectures = re.findall(r"(\d+\w*)-real", cached(args.build, "JANGLE_CUDA_ARCHITECTURES"))
     faults = check_kernels(kernels, shared, table)
     faults += check_architectures(kernels, [f"sm_{arch}" for arch in architectures])
     faults += ptx_faults(tools.run(tools.cuobjdump, "-ptx", library))
     if table.issue and any(kernel.arch == ARCH for kernel in kernels):
-        faults += issue_faults(loops, table.issue)
+        faults += issue_faults(Loops(kernels, shared), table.issue)
     for fault in faults:
         print(fault)
     names = {kernel.name for kernel in kernels}
@@ -109,12 +111,16 @@ def main() -> int:
     return 1 if faults else 0
 
 
-if __name__ == "__main__":
+def run(command) -> int:
+    """The exit status of a command; 2 with the reason if something is missing that it needs."""
     try:
-        sys.exit(main())
+        return command()
     except (MissingTool, BadTable, KeyError) as error:
         print(error.args[0], file=sys.stderr)
-        sys.exit(2)
     except subprocess.CalledProcessError as error:
         print(f"{' '.join(map(str, error.cmd))} failed: {error.stderr}", file=sys.stderr)
-        sys.exit(2)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,12 +1,12 @@
 """The inner loops that stream memory: cycles to issue their instructions against cycles that their bytes
 take, on an H100 (sm_90a).
 
-A multiprocessor has four schedulers, each of which issues one instruction of its warps per cycle. An
-iteration of all resident warps takes a scheduler as many cycles as its warps have instructions, and at
-least as many as the compiler's schedule has for one warp alone, stalls included. What waits for memory is
-not in the schedule. The bytes are those that come from the device's memory: weights, keys and values.
+A multiprocessor has four schedulers, each of which issues one instruction of its warps per cycle, so an
+iteration of all resident warps takes it as many cycles as they have instructions. The bytes are those
+that come from the device's memory: weights, keys and values.
 
-The other units are no gate, but are listed: a loop that they hold up is not bound by memory either.
+What else may hold a loop up is no gate, but is listed: the schedule that the compiler made for one warp,
+stalls included but for waits on memory, shared by the warps that take turns; and the other units.
 """
 
 from __future__ import annotations
@@ -85,19 +85,19 @@ def _attention(head_dim: int, group: int) -> Series:
     uses = {}
     for rows in ROWS:
         columns = rows * group
-        groups = attention_groups(head_dim, columns)
+        groups = _attention_groups(head_dim, group, columns)
         heads = min(group, 8 * groups)
-        blocks = math.ceil(rows / (8 * groups // heads)) * math.ceil(group / heads)
+        blocks = math.ceil(rows / min(8 * groups // heads, 64)) * math.ceil(group / heads)
         uses[rows] = Use(f"AttentionPrefixKernel<{head_dim}, {groups}>", blocks, 4, 2 * 64 * head_dim * 2)
     return Series(f"attention F16, head_dim {head_dim}, {group} heads to a key head", uses)
 
 
-def attention_groups(head_dim: int, columns: int) -> int:
+def _attention_groups(head_dim: int, group: int, columns: int) -> int:
     if columns <= 8:
         return 1
-    if head_dim == 256:
-        return 2
-    return 4 if columns <= 32 else 8
+    if columns <= 32 or head_dim == 256:
+        return 4
+    return 16 if head_dim == 64 and columns > 64 and group > 1 else 8
 
 
 STEP_BYTES = {"Bf16": 1024, "F16": 512, "F32": 1024, "Q8_0": 1088, "Q4_0": 576, "Q4_1": 640}
@@ -126,11 +126,13 @@ class Loops:
 
     def issue(self, use: Use) -> float:
         """Percent of the time of the bytes."""
-        loop, kernel = self.loop(use.kernel), self._kernels[use.kernel]
-        resident = resident_blocks(kernel, self._shared.get(use.kernel, 0)) * kernel.threads // 32
-        schedule = sum(max(i.stall, 1) for i in loop)
-        per_warp = max(len(loop), schedule * SCHEDULERS / resident)
-        return self._percent(per_warp / SCHEDULERS, use)
+        return self._percent(len(self.loop(use.kernel)) / SCHEDULERS, use)
+
+    def schedule(self, use: Use) -> float:
+        """Percent of the time of the bytes, with as many warps as a multiprocessor has room for."""
+        kernel = self._kernels[use.kernel]
+        warps = resident_blocks(kernel, self._shared.get(use.kernel, 0)) * kernel.threads // 32
+        return self._percent(sum(max(i.stall, 1) for i in self.loop(use.kernel)) / warps, use)
 
     def units(self, use: Use) -> dict[str, float]:
         """Percent of the time of the bytes, by unit."""
@@ -173,9 +175,10 @@ def issue_table(loops: Loops) -> str:
 
 def unit_table(loops: Loops, rows: int) -> str:
     units = ("arithmetic", "special", "shared", "tensor")
-    lines = ["| loop | issue | " + " | ".join(units) + " |", "|---|" + "---:|" * (len(units) + 1)]
+    lines = ["| loop | issue | schedule | " + " | ".join(units) + " |", "|---|" + "---:|" * (len(units) + 2)]
     for series in SERIES:
         found = loops.units(series.uses[rows])
-        figures = [loops.issue(series.uses[rows])] + [found[unit] for unit in units]
+        use = series.uses[rows]
+        figures = [loops.issue(use), loops.schedule(use)] + [found[unit] for unit in units]
         lines.append(f"| {series.name} | " + " | ".join(f"{figure:.0f}" for figure in figures) + " |")
     return "\n".join(lines)
