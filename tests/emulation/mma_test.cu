@@ -1,5 +1,6 @@
-// mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact, against a
-// plain loop; what a column of the product depends on; the emulation's order of summation.
+// mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact,
+// against a plain loop; what a column of the product depends on; the emulation's order of
+// summation.
 //
 // All but the last is asked of a GPU too (mma_test_cuda): there it is the emulation, and the
 // promise of the same bits for one row and for many, that are tested.

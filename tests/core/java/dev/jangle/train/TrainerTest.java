@@ -14,7 +14,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jangle.TinyFolder;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Machine;
+import dev.jangle.format.Checkpoint;
 import dev.jangle.format.FormatException;
+import dev.jangle.format.LoraAdapter;
+import dev.jangle.format.SafetensorsFile;
+import dev.jangle.format.TensorFloats;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,6 +75,30 @@ class TrainerTest {
     assertArrayEquals(
         Files.readAllBytes(out.resolve(last)), Files.readAllBytes(other.resolve(last)));
     assertEquals(List.of(), tiny.run(other, options, 0), "the run is at its end");
+  }
+
+  @Test
+  void aFinishedRunLeavesTheAdapterOfItsLastCheckpoint() throws IOException {
+    TrainingOptions options = TinyRun.options().withLora(new LoraOptions(4, 8)).withRate(2e-2);
+    tiny.run(out, options, 3);
+    assertFalse(Files.exists(out.resolve("adapter")), "the run is not at its end");
+    tiny.run(out, options, 0);
+    try (Checkpoint base = Checkpoint.open(tiny.model);
+        SafetensorsFile last = SafetensorsFile.open(out.resolve("checkpoint-000012.safetensors"));
+        SafetensorsFile written =
+            SafetensorsFile.open(out.resolve("adapter/adapter_model.safetensors"))) {
+      LoraAdapter adapter = LoraAdapter.open(out.resolve("adapter"), base);
+      assertEquals(2, adapter.config().scale());
+      assertEquals(7 * base.config().layers(), adapter.weights());
+      assertEquals(14 * base.config().layers(), written.tensors().size());
+      for (String name : written.tensors().keySet()) {
+        float[] trained = TensorFloats.of(last.tensor(name));
+        float[] found = TensorFloats.of(written.tensor(name));
+        for (int i = 0; i < trained.length; i++) {
+          assertEquals(trained[i], found[i], Math.abs(trained[i]) / 256, name); // bf16
+        }
+      }
+    }
   }
 
   @Test

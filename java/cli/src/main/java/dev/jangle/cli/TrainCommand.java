@@ -254,7 +254,8 @@ final class TrainCommand implements Callable<Integer> {
                 .formatted(trainer.stepsDone(), trainer.steps()));
         return Interrupts.EXIT_CODE;
       }
-      terminal.note("done: " + out);
+      terminal.note(
+          "done: " + (full ? out : trainer.adapter() + ", for --adapter of the other commands"));
     }
     return ErrorReport.OK;
   }

@@ -32,6 +32,10 @@ final class ParameterLayout {
     }
   }
 
+  /** The modules of a layer that adapters are for: all that are linear. */
+  static final List<String> ADAPTED =
+      List.of("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj");
+
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private long matrices;
   private long end;

@@ -5,6 +5,8 @@ import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Kernels;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.LoraAdapter;
+import dev.jangle.format.LoraConfig;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
@@ -57,11 +59,13 @@ public final class Trainer implements AutoCloseable {
   private final TrainingStep step;
   private final LossWatch watch;
   private final int resumedAt;
+  private final String base;
   private volatile boolean stopping;
 
   private Trainer(Path model, List<Path> files, Path out, TrainingOptions options)
       throws IOException {
     this.options = options;
+    this.base = model.toAbsolutePath().getFileName().toString();
     boolean whole = false;
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       ModelConfig config = checkpoint.config();
@@ -206,7 +210,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Trains to the end, or until {@link #stop}; either way it leaves a checkpoint.
+   * Trains to the end, or until {@link #stop}; either way it leaves a checkpoint, and at the end
+   * the {@link #adapter}.
    *
    * @param listener told of each step and checkpoint, on this thread
    * @return whether the run is at its end
@@ -238,7 +243,26 @@ public final class Trainer implements AutoCloseable {
         save(listener);
       }
     }
-    return stepsDone() == steps();
+    boolean finished = stepsDone() == steps();
+    if (finished && options.lora().isPresent()) {
+      writeAdapter(options.lora().get());
+    }
+    return finished;
+  }
+
+  /** Where a finished run leaves its adapter, in PEFT's format; a run of all weights has none. */
+  public Path adapter() {
+    return folder.path().resolve("adapter");
+  }
+
+  private void writeAdapter(LoraOptions lora) throws IOException {
+    Map<String, float[]> tensors = new LinkedHashMap<>();
+    for (ParameterLayout.Slot slot : state.layout.slots()) {
+      tensors.put(slot.name(), state.weights.values(kernels, slot));
+    }
+    LoraConfig config =
+        new LoraConfig(lora.rank(), lora.alpha(), false, ParameterLayout.ADAPTED, base);
+    LoraAdapter.write(adapter(), config, DType.BF16, tensors);
   }
 
   /**
