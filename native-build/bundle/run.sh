@@ -230,7 +230,7 @@ fi
 
 [ -z "$emulated" ] || limit=600
 
-measure device device.txt 60 "${jangle[@]}" info
+measure device device.txt $limit "${jangle[@]}" info
 if [ "$emulated" ]; then
   step mma $limit "$content/tests/native/emulation_test" mma_
 else
