@@ -9,6 +9,7 @@ import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.LoraAdapter;
 import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
@@ -80,9 +81,19 @@ final class ModelMixin {
     return other;
   }
 
-  /** Opens the weights alone. */
+  /** Opens the weights alone, with the adapter's change where there is one. */
   Checkpoint openWeights(Terminal terminal) throws IOException {
-    return Checkpoint.open(path(terminal));
+    Checkpoint base = Checkpoint.open(path(terminal));
+    boolean whole = false;
+    try {
+      Checkpoint all = adapter == null ? base : base.map(LoraAdapter.open(adapter, base)::merge);
+      whole = true;
+      return all;
+    } finally {
+      if (!whole) {
+        base.close();
+      }
+    }
   }
 
   /** What the user called the model, and the adapter. */
