@@ -111,19 +111,37 @@ class BatchesTest {
   }
 
   @Test
-  void ownDraftsReplaceTheNoiseAndNothingElse() {
+  void draftsMoveEachSegmentOnByOnePlace() {
     PackedBatch batch = batches(NOISE, 9).next(0);
+    PackedBatch clean = batches(new NoiseStrategy.None(), 9).next(0);
     int[] before = batch.inputs().clone();
     int[] written = new int[LENGTH];
     Arrays.setAll(written, i -> 5000 + i);
-    batch.redraw(written);
-    int noise = 0;
+    PackedBatch next = batch.next(written);
+    assertArrayEquals(before, batch.inputs());
+    assertArrayEquals(batch.targets(), next.targets());
+    assertArrayEquals(batch.starts(), next.starts());
+    assertArrayEquals(batch.positions(), next.positions());
+    assertEquals(batch.used(), next.used());
+    int drafts = 0;
+    int ends = 0;
     for (int i = 0; i < LENGTH; i++) {
-      boolean noised = batch.depths()[i] > 0;
-      assertEquals(noised ? 5000 + i - 1 : before[i], batch.inputs()[i]);
-      noise += noised ? 1 : 0;
+      int depth = i == 0 || batch.starts()[i] == i ? 0 : batch.depths()[i - 1];
+      // Noise ends with the answer: its last input may be a draft, what follows may not.
+      boolean answer = i > 0 && batch.targets()[i - 1] != PackedBatch.NONE;
+      if (depth > 0 && answer) {
+        assertEquals(5000 + i - 1, next.inputs()[i]);
+        assertEquals(depth, next.depths()[i]);
+        drafts++;
+      } else {
+        assertEquals(clean.inputs()[i], next.inputs()[i]);
+        assertEquals(0, next.depths()[i]);
+        ends += depth > 0 ? 1 : 0;
+      }
     }
-    assertTrue(noise > 0);
+    assertTrue(drafts > 0);
+    long noise = Arrays.stream(batch.depths()).filter(depth -> depth > 0).count();
+    assertTrue(noise - drafts >= ends, noise + " noised, " + drafts + " drafts");
   }
 
   @Test

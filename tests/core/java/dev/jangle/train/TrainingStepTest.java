@@ -2,6 +2,7 @@ package dev.jangle.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -22,6 +23,7 @@ import dev.jangle.format.TensorFloats;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -95,7 +97,7 @@ class TrainingStepTest {
                 backend, kernels, DType.F32, file.config(), adapted, AdamW.usual(), ROWS, false)) {
       PackedBatch batch = steps("qwen3").get(0).get(0);
       assertArrayEquals(of.losses(batch).losses(), with.losses(batch).losses());
-      with.run(List.of(batch), 1e-2);
+      with.run(List.of(batch), false, 1e-2);
       assertNotEquals(of.losses(batch).sum(), with.losses(batch).sum());
     }
   }
@@ -165,7 +167,7 @@ class TrainingStepTest {
                 backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
       IllegalArgumentException none =
           assertThrows(
-              IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), 1e-3));
+              IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), false, 1e-3));
       assertTrue(none.getMessage().contains("label"), none.getMessage());
 
       ParameterLayout.Slot norm = state.layout.slot("model.norm.weight");
@@ -176,11 +178,69 @@ class TrainingStepTest {
       float[] before = state.weights.values(kernels, embedding);
       List<PackedBatch> batches = steps("llama3").get(0);
       TrainingException stopped =
-          assertThrows(TrainingException.class, () -> step.run(batches, 1e-3));
+          assertThrows(TrainingException.class, () -> step.run(batches, false, 1e-3));
       assertTrue(stopped.getMessage().startsWith("step 1: the loss is NaN"), stopped.getMessage());
       assertArrayEquals(before, state.weights.values(kernels, embedding));
       assertEquals(0, state.steps);
     }
+  }
+
+  @Test
+  void aStepWithDraftsIsOneOverTheNoiseAndItsDrafts() throws IOException {
+    List<PackedBatch> noise = noise();
+    List<PackedBatch> both = new ArrayList<>();
+    try (Backend backend = Backend.open(Machine.kind(), 2, null);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
+        TrainingState one = TrainingState.of(backend, kernels, file);
+        TrainingState other = TrainingState.of(backend, kernels, file);
+        TrainingStep drafts =
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), one, AdamW.usual(), ROWS, false);
+        TrainingStep plain =
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), other, AdamW.usual(), ROWS, false)) {
+      for (PackedBatch batch : noise) {
+        int[] written = new int[ROWS];
+        int label = 0;
+        int[] predicted = plain.losses(batch).predicted();
+        for (int i = 0; i < ROWS; i++) {
+          written[i] = batch.targets()[i] == PackedBatch.NONE ? -1 : predicted[label++];
+        }
+        both.add(batch);
+        both.add(batch.next(written));
+        assertFalse(Arrays.equals(batch.inputs(), both.getLast().inputs()));
+      }
+      TrainingStep.Result expected = plain.run(both, false, 1e-2);
+      TrainingStep.Result actual = drafts.run(noise, true, 1e-2);
+      assertEquals(expected.loss(), actual.loss());
+      assertEquals(expected.norm(), actual.norm());
+      assertEquals(2, actual.outcomes().size());
+      ParameterLayout.Slot slot = one.layout.slot("model.embed_tokens.weight");
+      assertArrayEquals(other.weights.values(kernels, slot), one.weights.values(kernels, slot));
+    }
+  }
+
+  /** Two rows of an answer with segments of noise. */
+  private static List<PackedBatch> noise() {
+    List<PackedBatch> batches = new ArrayList<>();
+    for (int row = 0; row < 2; row++) {
+      int[] tokens = new int[ROWS - 3];
+      boolean[] written = new boolean[tokens.length];
+      for (int i = 0; i < tokens.length; i++) {
+        tokens[i] = 3 + (7 * i + row) % 50;
+        written[i] = i >= 4;
+      }
+      PackedBatch batch = new PackedBatch(ROWS);
+      batch.add(
+          SegmentPlacer.noise(
+              new NoiseStrategy.OwnDrafts(3, 0.4),
+              new Sample(tokens, written, false),
+              0,
+              new CounterRandom(row)));
+      batches.add(batch);
+    }
+    return batches;
   }
 
   private static Run run(String kind, Tier tier, int threads, boolean recompute)
@@ -203,7 +263,7 @@ class TrainingStepTest {
             new TrainingStep(
                 backend, kernels, DType.F32, file.config(), state, optimizer, ROWS, recompute)) {
       for (List<PackedBatch> batches : steps(kind)) {
-        TrainingStep.Result result = step.run(batches, rates.get("rate").asDouble());
+        TrainingStep.Result result = step.run(batches, false, rates.get("rate").asDouble());
         losses.add(result.loss());
         norms.add(result.norm());
       }

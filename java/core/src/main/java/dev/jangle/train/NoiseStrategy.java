@@ -69,9 +69,9 @@ public sealed interface NoiseStrategy {
   }
 
   /**
-   * As {@link Segments}, but the noise is replaced once more, by what the model itself writes after
-   * it: the inputs that the second Jacobi iteration of decoding would have. It costs a forward pass
-   * more.
+   * As {@link Segments}, and each step learns its rows once more with the model's own drafts, which
+   * the pass with noise has made: the inputs that the next Jacobi iteration of decoding would have.
+   * Decoding meets such drafts, plausible and often wrong, far more often than random tokens.
    */
   record OwnDrafts(int length, double share) implements NoiseStrategy {
     /**

@@ -11,6 +11,8 @@ final class PackedBatch {
   static final int NONE = -1;
 
   private final int[] inputs;
+  private final int[] clean;
+  private final boolean[] open;
   private final int[] targets;
   private final int[] starts;
   private final int[] positions;
@@ -19,6 +21,8 @@ final class PackedBatch {
 
   PackedBatch(int length) {
     inputs = new int[length];
+    clean = new int[length];
+    open = new boolean[length];
     targets = new int[length];
     starts = new int[length];
     positions = new int[length];
@@ -37,6 +41,8 @@ final class PackedBatch {
     for (int i = 0; i < noised.length(); i++) {
       int at = used + i;
       inputs[at] = noised.input(i);
+      clean[at] = sample.token(i);
+      open[at] = noised.open(i);
       targets[at] = sample.learnt(i + 1) ? sample.token(i + 1) : NONE;
       starts[at] = used;
       positions[at] = i;
@@ -88,15 +94,28 @@ final class PackedBatch {
   }
 
   /**
-   * Replaces the noise by the model's own drafts.
+   * The same labels after the inputs that Jacobi decoding would have next, had it accepted nothing:
+   * each segment of noise moves on by one place, or ends where noise may not stand; its first place
+   * has the right token again, each other place the model's draft, what it wrote after the place
+   * before.
    *
-   * @param written for each place the token that the model would write after it
+   * @param written for each place the token that the model wrote after it; read after noise only
    */
-  void redraw(int[] written) {
+  PackedBatch next(int[] written) {
+    PackedBatch next = new PackedBatch(inputs.length);
+    next.used = used;
+    System.arraycopy(clean, 0, next.inputs, 0, used);
+    System.arraycopy(clean, 0, next.clean, 0, used);
+    System.arraycopy(open, 0, next.open, 0, used);
+    System.arraycopy(targets, 0, next.targets, 0, used);
+    System.arraycopy(starts, 0, next.starts, 0, used);
+    System.arraycopy(positions, 0, next.positions, 0, used);
     for (int i = 1; i < used; i++) {
-      if (depths[i] > 0) {
-        inputs[i] = written[i - 1]; // noise never begins a sample
+      if (depths[i - 1] > 0 && open[i]) {
+        next.inputs[i] = written[i - 1];
+        next.depths[i] = depths[i - 1];
       }
     }
+    return next;
   }
 }

@@ -294,7 +294,8 @@ public final class Trainer implements AutoCloseable {
     double rate = schedule.rate(index);
     TrainingStep.Result result;
     try {
-      result = step.run(drawn, rate);
+      boolean drafts = options.noise() instanceof NoiseStrategy.OwnDrafts;
+      result = step.run(drawn, drafts, rate);
       watch.add(index + 1, result.loss());
     } catch (TrainingException e) {
       throw blamed(e, place);
@@ -321,28 +322,9 @@ public final class Trainer implements AutoCloseable {
   private List<PackedBatch> draw(int index) {
     List<PackedBatch> drawn = new ArrayList<>();
     for (int i = 0; i < options.rows(); i++) {
-      PackedBatch batch = batches.next(schedule.progress(index));
-      if (options.noise() instanceof NoiseStrategy.OwnDrafts) {
-        redraw(batch);
-      }
-      drawn.add(batch);
+      drawn.add(batches.next(schedule.progress(index)));
     }
     return drawn;
-  }
-
-  /** The noise becomes what the model writes after the token before it. */
-  private void redraw(PackedBatch batch) {
-    int[] predicted = step.losses(batch).predicted();
-    int[] written = batch.inputs().clone();
-    int label = 0;
-    for (int i = 0; i < batch.used(); i++) {
-      if (batch.targets()[i] != PackedBatch.NONE) {
-        int token = predicted[label++];
-        // Not a number: the noise stays, and the step will say so.
-        written[i] = token >= 0 || i + 1 == batch.length() ? token : batch.inputs()[i + 1];
-      }
-    }
-    batch.redraw(written);
   }
 
   /** Names the samples of a step that failed. */

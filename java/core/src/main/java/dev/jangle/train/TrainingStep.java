@@ -25,7 +25,7 @@ final class TrainingStep implements AutoCloseable {
    *
    * @param loss mean over the labels, before the step
    * @param norm of the gradients, before clipping
-   * @param outcomes of the batches, in order
+   * @param outcomes of the batches, in order, as they were given
    */
   record Result(double loss, double norm, List<LossHead.Outcome> outcomes) {}
 
@@ -79,13 +79,15 @@ final class TrainingStep implements AutoCloseable {
   /**
    * Changes the weights.
    *
+   * @param drafts whether each batch is learnt once more, with {@linkplain PackedBatch#next drafts}
+   *     that the model made of its noise
    * @param rate of this step
    * @throws TrainingException where the loss or the norm is not a finite number; the weights are as
    *     before
    * @throws IllegalArgumentException where no batch has a label
    */
-  Result run(List<PackedBatch> batches, double rate) {
-    long labels = batches.stream().mapToLong(PackedBatch::learnt).sum();
+  Result run(List<PackedBatch> batches, boolean drafts, double rate) {
+    long labels = batches.stream().mapToLong(PackedBatch::learnt).sum() * (drafts ? 2 : 1);
     if (labels == 0) {
       throw new IllegalArgumentException(
           "none of the step's %d batches has a label".formatted(batches.size()));
@@ -98,6 +100,10 @@ final class TrainingStep implements AutoCloseable {
       LossHead.Outcome outcome = model.gradients(weights, gradients, batch, 1f / labels);
       outcomes.add(outcome);
       sum += outcome.sum();
+      if (drafts) {
+        PackedBatch next = batch.next(written(batch, outcome));
+        sum += model.gradients(weights, gradients, next, 1f / labels).sum();
+      }
     }
     double loss = sum / labels;
     double norm = norm();
@@ -114,6 +120,19 @@ final class TrainingStep implements AutoCloseable {
   /** Losses of a batch with the present weights. */
   LossHead.Outcome losses(PackedBatch batch) {
     return model.losses(weights, batch);
+  }
+
+  /** What the model wrote after each place; the input there where it wrote no number. */
+  private static int[] written(PackedBatch batch, LossHead.Outcome outcome) {
+    int[] written = batch.inputs().clone();
+    int label = 0;
+    for (int i = 0; i < batch.used(); i++) {
+      if (batch.targets()[i] != PackedBatch.NONE) {
+        int token = outcome.predicted()[label++];
+        written[i] = token >= 0 ? token : written[i];
+      }
+    }
+    return written;
   }
 
   private double norm() {
