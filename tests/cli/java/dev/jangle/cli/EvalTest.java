@@ -1,6 +1,7 @@
 package dev.jangle.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -8,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -120,6 +123,40 @@ class EvalTest {
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().contains("Mean acceptance length, paper"), run.out());
     assertEquals(4, run.out().lines().filter(line -> line.contains("1.000  ")).count(), run.out());
+  }
+
+  /**
+   * An adapter changes the loss on clean inputs as it does in a model that was exported with it.
+   */
+  @Test
+  void adaptersStandSideBySide() throws IOException {
+    String tiny = MODELS.resolve("gguf_q4_0/model.gguf").toString();
+    String adapter = MODELS.resolveSibling("adapters/llama3_f32").toString();
+    String merged = home.resolve("merged.gguf").toString();
+    Run export =
+        run("export", "-m", tiny, "--adapter", adapter, "--to", "gguf", "--format", "q4_0", merged);
+    assertEquals(0, export.code(), export.err());
+    String data = file("held-out.jsonl", "{\"text\": \"the thing and the other thing\"}\n");
+    double base = loss("eval", "-m", tiny, "--against-adapter", adapter, "--data", data)[0];
+    double[] both =
+        loss("eval", "-m", tiny, "--adapter", adapter, "--against", tiny, "--data", data);
+    double[] second =
+        loss("eval", "-m", merged, "--against", tiny, "--against-adapter", adapter, "--data", data);
+    assertEquals(base, both[1]);
+    assertNotEquals(base, both[0]);
+    assertEquals(both[0], second[1]);
+    assertEquals(second[0], second[1]);
+  }
+
+  private double[] loss(String... line) throws IOException {
+    List<String> arguments = new ArrayList<>(List.of(line));
+    arguments.addAll(List.of("--presets", "jacobi", "--max-tokens", "4", "--json"));
+    Run run = run(arguments.toArray(String[]::new));
+    assertEquals(0, run.code(), run.err());
+    JsonNode models = new ObjectMapper().readTree(run.out()).get("models");
+    return new double[] {
+      models.get(0).get("clean_loss").asDouble(), models.get(1).get("clean_loss").asDouble()
+    };
   }
 
   @ParameterizedTest

@@ -167,7 +167,8 @@ class TrainingStepTest {
                 backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
       IllegalArgumentException none =
           assertThrows(
-              IllegalArgumentException.class, () -> step.run(List.of(new PackedBatch(ROWS)), false, 1e-3));
+              IllegalArgumentException.class,
+              () -> step.run(List.of(new PackedBatch(ROWS)), false, 1e-3));
       assertTrue(none.getMessage().contains("label"), none.getMessage());
 
       ParameterLayout.Slot norm = state.layout.slot("model.norm.weight");

@@ -49,8 +49,9 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Examples:",
-      "  jangle eval -m msn --against smollm2 --data held-out.jsonl",
-      "  jangle eval -m msn --against sft --prompts question.jsonl --per-category 4",
+      "  jangle eval -m smollm2 --adapter msn/adapter --against smollm2 --data held-out.jsonl",
+      "  jangle eval -m smollm2 --adapter msn/adapter --against-adapter control/adapter \\",
+      "    --prompts question.jsonl --per-category 4",
       "",
       "Data files are those of training; a prompt file is one of jangle bench. The exit code is 1",
       "where two presets give other tokens."
@@ -65,6 +66,12 @@ final class EvalCommand implements Callable<Integer> {
       paramLabel = "MODEL",
       description = "A second model, on the same backend, to stand beside the first.")
   private String against;
+
+  @Option(
+      names = "--against-adapter",
+      paramLabel = "FOLDER",
+      description = "An adapter for the second model, which is the first one's base by default.")
+  private Path againstAdapter;
 
   @Option(
       names = "--data",
@@ -131,8 +138,8 @@ final class EvalCommand implements Callable<Integer> {
     List<Question> questions = questions(examples);
     List<ModelFigures> figures = new ArrayList<>();
     figures.add(evaluate(model, examples, questions));
-    if (against != null) {
-      figures.add(evaluate(model.with(against), examples, questions));
+    if (against != null || againstAdapter != null) {
+      figures.add(evaluate(model.with(against, againstAdapter), examples, questions));
     }
     EvalReport report = new EvalReport(presets, maxTokens, figures);
     terminal.print(json ? EvalJson.of(report) + "\n" : EvalText.of(report));

@@ -68,10 +68,16 @@ final class ModelMixin {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  /** The same options for another model. */
-  ModelMixin with(String otherName) {
+  /**
+   * The same options for another model.
+   *
+   * @param otherName null for the same model
+   * @param otherAdapter null for none
+   */
+  ModelMixin with(String otherName, Path otherAdapter) {
     ModelMixin other = new ModelMixin();
-    other.name = otherName;
+    other.name = otherName == null ? name : otherName;
+    other.adapter = otherAdapter;
     other.backend = backend;
     other.threads = threads;
     other.tier = tier;
