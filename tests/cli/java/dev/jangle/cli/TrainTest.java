@@ -11,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -104,10 +106,59 @@ class TrainTest {
     assertFalse(other.err().contains("\tat "), "no stack trace");
   }
 
+  /** Untrained, few drafts are right; a text that is learnt by heart can be drafted. */
+  @Test
+  void aProbeShowsTheDraftsGetBetter() throws IOException {
+    Path questions =
+        Files.writeString(
+            folder.resolve("questions.jsonl"),
+            "{\"question_id\": 1, \"category\": \"qa\", \"turns\": [\"and the 3\"]}\n");
+    Run run =
+        run(
+            "-m",
+            TINY,
+            "--full",
+            "--data",
+            data.toString(),
+            "--out",
+            out.toString(),
+            "--probe",
+            questions.toString(),
+            "--noise",
+            "own",
+            "--share",
+            "0.5",
+            "--rows",
+            "1",
+            "--length",
+            "64",
+            "--rate",
+            "1e-2",
+            "--steps",
+            "60",
+            "--checkpoint-every",
+            "60");
+    assertEquals(0, run.code(), run.err());
+    List<Double> probes =
+        Pattern.compile("steps: ([0-9.]+) tokens per pass")
+            .matcher(run.err())
+            .results()
+            .map(match -> Double.valueOf(match.group(1)))
+            .toList();
+    assertEquals(2, probes.size(), run.err());
+    assertTrue(probes.get(1) > 1.5 * probes.get(0), run.err());
+    assertTrue(Files.exists(out.resolve("model/config.json")), run.err());
+    try (Stream<Path> files = Files.list(out)) {
+      assertTrue(files.noneMatch(file -> file.getFileName().toString().startsWith("probe-")));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
         "",
+        "--example",
+        "--example --out z --config c",
         "-m x",
         "-m x --data y",
         "-m x --data y --out z --rate -1",

@@ -19,6 +19,7 @@ import dev.jangle.format.FormatException;
 import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.SafetensorsFile;
 import dev.jangle.format.TensorFloats;
+import dev.jangle.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -102,6 +103,24 @@ class TrainerTest {
   }
 
   @Test
+  void aFinishedRunOfAllWeightsLeavesTheModel() throws IOException {
+    TrainingOptions options = TinyRun.options();
+    tiny.run(out, options, 3);
+    assertFalse(Files.exists(out.resolve("model")), "the run is not at its end");
+    tiny.run(out, options, 0);
+    tiny.run(out, options, 0); // is at its end, and leaves the folder as it is
+    try (Checkpoint model = Checkpoint.open(out.resolve("model"));
+        Tokenizer tokenizer = Tokenizer.open(model.tokenizer());
+        SafetensorsFile last = SafetensorsFile.open(out.resolve("checkpoint-000012.safetensors"))) {
+      assertEquals(model.config().vocabSize(), tokenizer.vocabSize());
+      for (String name : model.names()) {
+        assertArrayEquals(
+            TensorFloats.of(last.tensor(name)), TensorFloats.of(model.tensor(name)), name);
+      }
+    }
+  }
+
+  @Test
   void aKilledRunsLogIsWrittenAgain() throws IOException {
     tiny.run(out, TinyRun.options(), 0);
     List<String> whole = withoutTimes(Files.readString(out.resolve("log.jsonl")));
@@ -122,7 +141,11 @@ class TrainerTest {
     assertEquals(whole, withoutTimes(Files.readString(out.resolve("log.jsonl"))));
     assertEquals(
         List.of(
-            "checkpoint-000010.safetensors", "checkpoint-000012.safetensors", "lock", "log.jsonl"),
+            "checkpoint-000010.safetensors",
+            "checkpoint-000012.safetensors",
+            "lock",
+            "log.jsonl",
+            "model"),
         TinyRun.names(out));
   }
 

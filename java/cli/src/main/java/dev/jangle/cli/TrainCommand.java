@@ -1,12 +1,17 @@
 package dev.jangle.cli;
 
 import dev.jangle.backend.BackendKind;
+import dev.jangle.cli.bench.QuestionFile;
+import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
+import dev.jangle.cli.term.Failure;
 import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
+import dev.jangle.cli.train.Probe;
 import dev.jangle.cli.train.TrainingChart;
+import dev.jangle.cli.train.TrainingExample;
 import dev.jangle.train.LoraOptions;
 import dev.jangle.train.NoiseStrategy;
 import dev.jangle.train.SampleEncoder;
@@ -42,6 +47,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  jangle train -m smollm2 --data chats.jsonl --out run",
       "  jangle train -m smollm2 --data chats.jsonl --out control --noise none",
+      "  jangle train --example --out tables",
       "",
       "A data file has a JSON object a line: messages (OpenAI's), conversations (ShareGPT's),",
       "instruction, input and output (Alpaca's), or text. Ctrl-C writes a checkpoint and ends; the",
@@ -219,26 +225,54 @@ final class TrainCommand implements Callable<Integer> {
       description = "Threads on the CPU (default: 0, one per processor).")
   private int threads;
 
+  @Option(
+      names = "--probe",
+      paramLabel = "FILE",
+      description =
+          "Questions, as of jangle bench, to answer with Jacobi drafts at each checkpoint: their"
+              + " tokens per pass show what training has come to.")
+  private Path probeFile;
+
+  @Option(
+      names = "--example",
+      description =
+          "Train smollm2 on an example that comes with Jangle, in a minute or two: the times"
+              + " tables of 36 numbers. Its probe asks for others. Further options win.")
+  private boolean example;
+
   @Spec private CommandSpec spec;
 
   private final Terminal terminal;
   private long plotted = System.nanoTime();
   private boolean plotFailed;
+  private Probe probe;
 
   TrainCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws IOException, InterruptedException {
+    if (config != null && example) {
+      throw new ParameterException(
+          spec.commandLine(), "--example has a configuration of its own; leave out --config");
+    }
     if (config != null) {
       TrainConfig.apply(config, spec);
+    }
+    if (example) {
+      requireGiven(out, "--out");
+      TrainConfig.apply("the example", TrainingExample.write(out), spec);
+      pullExampleModel();
     }
     requireGiven(model, "--model");
     requireGiven(data, "--data");
     requireGiven(out, "--out");
     TrainingOptions options = options();
     Path path = new ModelStore(terminal).resolve(model);
+    if (probeFile != null) {
+      probe = new Probe(QuestionFile.read(probeFile), path, !full, backend, threads);
+    }
     terminal.note("reading the data and loading " + model);
     try (Trainer trainer = Trainer.open(path, data, out, options);
         Interrupts.Scope ignored = Interrupts.first(trainer::stop)) {
@@ -255,9 +289,16 @@ final class TrainCommand implements Callable<Integer> {
         return Interrupts.EXIT_CODE;
       }
       terminal.note(
-          "done: " + (full ? out : trainer.adapter() + ", for --adapter of the other commands"));
+          "done: " + trainer.result() + (full ? "" : ", for --adapter of the other commands"));
     }
     return ErrorReport.OK;
+  }
+
+  private void pullExampleModel() throws IOException, InterruptedException {
+    ModelStore store = new ModelStore(terminal);
+    if (model.equals(TrainingExample.MODEL) && !store.pulled().contains(model)) {
+      new ModelPuller(terminal, store).pull(model);
+    }
   }
 
   private void requireGiven(Object value, String option) {
@@ -299,8 +340,25 @@ final class TrainCommand implements Callable<Integer> {
         if (saved.step() > 0 && System.nanoTime() - plotted > PLOT_NANOS) {
           plot(trainer);
         }
+        if (probe != null) {
+          ask(saved.step(), trainer, progress);
+        }
       }
     }
+  }
+
+  private void ask(int step, Trainer trainer, Progress progress) {
+    double tokens;
+    try {
+      tokens = probe.tokensPerPass(trainer, out);
+    } catch (IOException e) {
+      throw new Failure(
+          "cannot probe the model after step %d: %s".formatted(step, e.getMessage()), e);
+    }
+    progress.close();
+    terminal.note(
+        "after %d steps: %s tokens per pass with Jacobi drafts"
+            .formatted(step, Amounts.decimal(tokens, 2)));
   }
 
   /** A run does not end because no font is installed: that is said once. */

@@ -26,10 +26,10 @@ final class TrainConfig {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
-  private final Path file;
+  private final String origin;
 
-  private TrainConfig(Path file) {
-    this.file = file;
+  private TrainConfig(String origin) {
+    this.origin = origin;
   }
 
   /**
@@ -38,15 +38,25 @@ final class TrainConfig {
    * @throws Failure where the file has another option, or a value of the wrong kind
    */
   static void apply(Path file, CommandSpec spec) throws IOException {
-    new TrainConfig(file).apply(spec);
+    apply(file.toString(), object(file), spec);
   }
 
-  private void apply(CommandSpec spec) throws IOException {
+  /**
+   * As {@link #apply(Path, CommandSpec)}.
+   *
+   * @param origin of the object, for messages
+   */
+  static void apply(String origin, JsonNode object, CommandSpec spec) {
+    new TrainConfig(origin).apply(object, spec);
+  }
+
+  private void apply(JsonNode object, CommandSpec spec) {
     ParseResult given = spec.commandLine().getParseResult();
-    for (Map.Entry<String, JsonNode> entry : object().properties()) {
+    for (Map.Entry<String, JsonNode> entry : object.properties()) {
       OptionSpec option = spec.optionsMap().get("--" + entry.getKey());
       if (option == null || entry.getKey().equals("config") || option.usageHelp()) {
-        throw new Failure(file + ": " + entry.getKey() + " is no option; see jangle train --help");
+        throw new Failure(
+            origin + ": " + entry.getKey() + " is no option; see jangle train --help");
       }
       Object value = value(entry.getKey(), option, entry.getValue());
       if (!given.hasMatchedOption(option)) {
@@ -55,7 +65,7 @@ final class TrainConfig {
     }
   }
 
-  private JsonNode object() throws IOException {
+  private static JsonNode object(Path file) throws IOException {
     JsonNode node;
     try {
       node = MAPPER.readTree(Files.readString(file));
@@ -125,6 +135,6 @@ final class TrainConfig {
   }
 
   private Failure wrong(String name, JsonNode node, String expected) {
-    return new Failure("%s: %s is %s; expected %s".formatted(file, name, node, expected));
+    return new Failure("%s: %s is %s; expected %s".formatted(origin, name, node, expected));
   }
 }

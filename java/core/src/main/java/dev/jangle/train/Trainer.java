@@ -3,13 +3,16 @@ package dev.jangle.train;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Kernels;
+import dev.jangle.export.Export;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.LoraConfig;
 import dev.jangle.format.ModelConfig;
+import dev.jangle.format.Tensor;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -59,13 +62,13 @@ public final class Trainer implements AutoCloseable {
   private final TrainingStep step;
   private final LossWatch watch;
   private final int resumedAt;
-  private final String base;
+  private final Path model;
   private volatile boolean stopping;
 
   private Trainer(Path model, List<Path> files, Path out, TrainingOptions options)
       throws IOException {
     this.options = options;
-    this.base = model.toAbsolutePath().getFileName().toString();
+    this.model = model;
     boolean whole = false;
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       ModelConfig config = checkpoint.config();
@@ -211,7 +214,7 @@ public final class Trainer implements AutoCloseable {
 
   /**
    * Trains to the end, or until {@link #stop}; either way it leaves a checkpoint, and at the end
-   * the {@link #adapter}.
+   * the {@link #result}.
    *
    * @param listener told of each step and checkpoint, on this thread
    * @return whether the run is at its end
@@ -244,25 +247,63 @@ public final class Trainer implements AutoCloseable {
       }
     }
     boolean finished = stepsDone() == steps();
-    if (finished && options.lora().isPresent()) {
-      writeAdapter(options.lora().get());
+    // A model's folder appears whole; an adapter's may have been left by a run that was killed.
+    if (finished && (options.lora().isPresent() || !Files.exists(result()))) {
+      write(result());
     }
     return finished;
   }
 
-  /** Where a finished run leaves its adapter, in PEFT's format; a run of all weights has none. */
-  public Path adapter() {
-    return folder.path().resolve("adapter");
+  /**
+   * What a finished run leaves in its folder: {@code adapter}, or {@code model} where all weights
+   * are trained; see {@link #write}.
+   */
+  public Path result() {
+    return folder.path().resolve(options.lora().isPresent() ? "adapter" : "model");
   }
 
-  private void writeAdapter(LoraOptions lora) throws IOException {
+  /**
+   * Writes what is trained, as it is now: an adapter in PEFT's layout, in bf16; where all weights
+   * are trained, a Hugging Face folder, in float32. On the thread that runs it.
+   *
+   * @param to a folder; a model's must not exist, or be empty
+   * @throws IOException where it cannot be written
+   * @throws dev.jangle.format.FormatException where the model's tokenizer cannot be written for
+   *     transformers
+   */
+  public void write(Path to) throws IOException {
+    if (options.lora().isPresent()) {
+      writeAdapter(options.lora().get(), to);
+    } else {
+      writeModel(to);
+    }
+  }
+
+  private void writeModel(Path to) throws IOException {
+    try (Checkpoint before = Checkpoint.open(model)) {
+      Checkpoint now =
+          before.map(
+              tensor -> {
+                float[] values = state.weights.values(kernels, state.layout.slot(tensor.name()));
+                return Tensor.of(tensor.name(), DType.F32, tensor.shape(), values);
+              });
+      Export.huggingFace(now, null, DType.F32, to, (done, total) -> {});
+    }
+  }
+
+  private void writeAdapter(LoraOptions lora, Path to) throws IOException {
     Map<String, float[]> tensors = new LinkedHashMap<>();
     for (ParameterLayout.Slot slot : state.layout.slots()) {
       tensors.put(slot.name(), state.weights.values(kernels, slot));
     }
     LoraConfig config =
-        new LoraConfig(lora.rank(), lora.alpha(), false, ParameterLayout.ADAPTED, base);
-    LoraAdapter.write(adapter(), config, DType.BF16, tensors);
+        new LoraConfig(
+            lora.rank(),
+            lora.alpha(),
+            false,
+            ParameterLayout.ADAPTED,
+            model.toAbsolutePath().getFileName().toString());
+    LoraAdapter.write(to, config, DType.BF16, tensors);
   }
 
   /**

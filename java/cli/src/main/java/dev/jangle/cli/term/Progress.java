@@ -8,7 +8,8 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
  * How far something is, on standard error: a bar on a terminal, else a line at each tenth. What is
- * done within two seconds has no lines. One thread.
+ * done within two seconds has no lines. Closing it clears the bar; a later update draws it again.
+ * One thread.
  */
 public final class Progress implements AutoCloseable {
   private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(2);
@@ -85,6 +86,7 @@ public final class Progress implements AutoCloseable {
   public void close() {
     if (bar != null) {
       bar.close();
+      bar = null;
     }
   }
 }
