@@ -166,7 +166,8 @@ class TrainTest {
         "-m x --data y --out z --segment 0",
         "-m x --data y --out z --noise loud",
         "-m x --data y --out z --rank 0",
-        "-m x --data y --out z --full --rank 4"
+        "-m x --data y --out z --full --rank 4",
+        "-m x --data y --out z --full --from a"
       })
   void wrongUsageIsTwoAndOneReason(String line) {
     Run run = run(line.isEmpty() ? new String[0] : line.split(" "));

@@ -103,6 +103,33 @@ class TrainerTest {
   }
 
   @Test
+  void aRunGoesOnFromAnAdapter() throws IOException {
+    TrainingOptions options = TinyRun.options().withLora(new LoraOptions(4, 8)).withRate(2e-2);
+    tiny.run(out, options, 0);
+    Path adapter = out.resolve("adapter");
+    Path next = folder.resolve("next");
+    TrainingOptions more = options.withStart(adapter).withSeed(8);
+    List<TrainingEvent.Step> steps = tiny.run(next, more, 3);
+    assertTrue(steps.getFirst().loss() < 4, "it has learnt already: " + steps.getFirst());
+    try (SafetensorsFile first =
+            SafetensorsFile.open(next.resolve("checkpoint-000000.safetensors"));
+        SafetensorsFile start =
+            SafetensorsFile.open(adapter.resolve("adapter_model.safetensors"))) {
+      for (String name : start.tensors().keySet()) {
+        assertArrayEquals(
+            TensorFloats.of(start.tensor(name)), TensorFloats.of(first.tensor(name)), name);
+      }
+    }
+    refused(() -> tiny.open(next, options.withSeed(8)), "from is none now, was sha256");
+    refused(
+        () -> tiny.open(folder.resolve("other"), more.withLora(new LoraOptions(8, 8))),
+        "has rank 4 and scale 2.0, the run has rank 8 and scale 1.0");
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> tiny.open(folder.resolve("other"), TinyRun.options().withStart(adapter)));
+  }
+
+  @Test
   void aFinishedRunOfAllWeightsLeavesTheModel() throws IOException {
     TrainingOptions options = TinyRun.options();
     tiny.run(out, options, 3);

@@ -2,6 +2,7 @@ package dev.jangle.cli;
 
 import dev.jangle.backend.BackendKind;
 import dev.jangle.cli.bench.QuestionFile;
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
@@ -126,6 +127,14 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "X",
       description = "Weight of the adapters, times the rank (default: twice the rank).")
   private Double alpha;
+
+  @Option(
+      names = "--from",
+      paramLabel = "FOLDER",
+      description =
+          "Go on from an adapter of an earlier run, of the same rank and alpha, with a new"
+              + " schedule.")
+  private Path from;
 
   @Option(names = "--full", description = "Train all weights, without adapters.")
   private boolean full;
@@ -376,9 +385,9 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private TrainingOptions options() {
-    if (full && (rank != null || alpha != null)) {
+    if (full && (rank != null || alpha != null || from != null)) {
       throw new ParameterException(
-          spec.commandLine(), "--full trains no adapters; leave out --rank and --alpha");
+          spec.commandLine(), "--full trains no adapters; leave out --rank, --alpha and --from");
     }
     try {
       TrainingOptions options = full ? TrainingOptions.full() : adapters();
@@ -407,8 +416,10 @@ final class TrainCommand implements Callable<Integer> {
 
   private TrainingOptions adapters() {
     int given = rank == null ? DEFAULT_RANK : rank;
-    return TrainingOptions.defaults()
-        .withLora(new LoraOptions(given, alpha == null ? 2.0 * given : alpha));
+    TrainingOptions options =
+        TrainingOptions.defaults()
+            .withLora(new LoraOptions(given, alpha == null ? 2.0 * given : alpha));
+    return from == null ? options : options.withStart(new AdapterStore(terminal).resolve(from));
   }
 
   private NoiseStrategy strategy() {

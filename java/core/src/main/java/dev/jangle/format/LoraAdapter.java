@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -228,6 +229,20 @@ public final class LoraAdapter {
   /** Rank and strength. */
   public LoraConfig config() {
     return config;
+  }
+
+  /**
+   * One of its own tensors, as float32, in row-major order.
+   *
+   * @param name PEFT's, such as {@code
+   *     base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight}
+   * @return empty where it does not change that weight
+   */
+  public Optional<float[]> values(String name) {
+    boolean down = name.endsWith(A);
+    int begin = name.startsWith(PREFIX) ? PREFIX.length() : 0;
+    String weight = name.substring(begin, name.length() - (down ? A : B).length()) + ".weight";
+    return Optional.ofNullable(factors.get(weight)).map(of -> (down ? of.a() : of.b()).clone());
   }
 
   /** Number of weights that it changes. */

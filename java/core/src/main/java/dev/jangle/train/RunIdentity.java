@@ -33,6 +33,10 @@ record RunIdentity(Map<String, String> facts) {
       throws IOException {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("weights", options.lora().map(LoraOptions::toString).orElse("all"));
+    if (options.start().isPresent()) {
+      Path start = options.start().get();
+      facts.put("from", "sha256 " + Fingerprint.of(start.resolve("adapter_model.safetensors")));
+    }
     facts.put("noise", options.noise().toString());
     facts.put("rate", Double.toString(options.rate()));
     facts.put("warm-up", Double.toString(options.warmUp()));

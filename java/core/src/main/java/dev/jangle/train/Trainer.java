@@ -69,6 +69,9 @@ public final class Trainer implements AutoCloseable {
       throws IOException {
     this.options = options;
     this.model = model;
+    if (options.start().isPresent() && options.lora().isEmpty()) {
+      throw new IllegalArgumentException("an adapter to begin at, but all weights are trained");
+    }
     boolean whole = false;
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       ModelConfig config = checkpoint.config();
@@ -140,11 +143,50 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private TrainingState state(Checkpoint checkpoint) {
-    return options
-        .lora()
-        .map(lora -> TrainingState.adapter(backend, kernels, checkpoint, lora, options.seed()))
-        .orElseGet(() -> TrainingState.of(backend, kernels, checkpoint));
+  private TrainingState state(Checkpoint checkpoint) throws IOException {
+    if (options.lora().isEmpty()) {
+      return TrainingState.of(backend, kernels, checkpoint);
+    }
+    LoraOptions lora = options.lora().get();
+    LoraAdapter start = null;
+    if (options.start().isPresent()) {
+      start = LoraAdapter.open(options.start().get(), checkpoint);
+      requireSame(lora, start);
+    }
+    TrainingState fresh = TrainingState.adapter(backend, kernels, checkpoint, lora, options.seed());
+    return start == null ? fresh : begunAt(fresh, start);
+  }
+
+  private static void requireSame(LoraOptions lora, LoraAdapter start) {
+    LoraConfig config = start.config();
+    if (config.rank() != lora.rank() || config.scale() != lora.scale()) {
+      throw new TrainingException(
+          "%s has rank %d and scale %s, the run has rank %d and scale %s: give the adapter's rank and alpha"
+              .formatted(start.path(), config.rank(), config.scale(), lora.rank(), lora.scale()));
+    }
+  }
+
+  private TrainingState begunAt(TrainingState fresh, LoraAdapter start) {
+    boolean whole = false;
+    try {
+      for (ParameterLayout.Slot slot : fresh.layout.slots()) {
+        float[] values =
+            start
+                .values(slot.name())
+                .orElseThrow(
+                    () ->
+                        new TrainingException(
+                            "%s has no tensor %s; training goes on from adapters of all linear layers"
+                                .formatted(start.path(), slot.name())));
+        fresh.weights.set(kernels, slot, values);
+      }
+      whole = true;
+      return fresh;
+    } finally {
+      if (!whole) {
+        fresh.close();
+      }
+    }
   }
 
   private static Schedule schedule(TrainingOptions options, Batches batches) {

@@ -1,6 +1,7 @@
 package dev.jangle.train;
 
 import dev.jangle.backend.BackendKind;
+import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -14,6 +15,7 @@ public final class TrainingOptions {
   // Written only before the object leaves this class.
   private NoiseStrategy noise = new NoiseStrategy.Segments(5, 0.3);
   private Optional<LoraOptions> lora = Optional.of(new LoraOptions(16, 32));
+  private Optional<Path> start = Optional.empty();
   private double rate = 1e-3;
   private double warmUp = 0.05;
   private int epochs = 1;
@@ -37,6 +39,7 @@ public final class TrainingOptions {
   private TrainingOptions(TrainingOptions other) {
     noise = other.noise;
     lora = other.lora;
+    start = other.start;
     rate = other.rate;
     warmUp = other.warmUp;
     epochs = other.epochs;
@@ -102,6 +105,22 @@ public final class TrainingOptions {
    */
   public TrainingOptions withLora(LoraOptions value) {
     return with(copy -> copy.lora = Optional.of(value));
+  }
+
+  /** The adapter that training goes on from; {@link #withStart}. */
+  public Optional<Path> start() {
+    return start;
+  }
+
+  /**
+   * Goes on from an adapter of an earlier run, with a new schedule, instead of from none.
+   *
+   * @param adapter folder in PEFT's layout, of the rank and strength of {@link #lora}, on all
+   *     linear layers
+   */
+  public TrainingOptions withStart(Path adapter) {
+    Objects.requireNonNull(adapter, "start");
+    return with(copy -> copy.start = Optional.of(adapter));
   }
 
   /** The highest learning rate; {@link #withRate}. */
