@@ -17,6 +17,7 @@
 #include "cache_layout.cuh"
 #include "jangle.h"
 #include "reduce.cuh"
+#include "unroll.cuh"
 
 namespace jangle {
 
@@ -83,6 +84,8 @@ struct RowGroup {
   // Where the index-th run begins.
   __device__ __forceinline__ int Start(int index) const {
     uint64_t left = starts;
+    // A few turns at most, and what unrolling keeps ready for them may be spilled.
+    JG_NO_UNROLL
     for (int i = 0; i < index; i++) left &= left - 1;
     return __ffsll(static_cast<long long>(left)) - 1;
   }

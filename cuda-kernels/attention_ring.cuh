@@ -52,7 +52,7 @@ class TileRing {
     __syncthreads();
     typename Tile::Queries high;
     typename Tile::Queries low;
-    LoadQueries<Tile>(shared_, 0, high);
+    if (Tile::kHoldsHigh) LoadQueries<Tile>(shared_, 0, high);
     if (Tile::kHoldsLow) LoadQueries<Tile>(shared_, 1, low);
     JG_NO_UNROLL
     for (int32_t chunk = begin; left_ > 1 - Tile::kStages; chunk++) {

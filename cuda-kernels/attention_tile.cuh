@@ -97,9 +97,10 @@ struct AttentionTile {
     float output[kDimTiles][kWarpGroups][4];
   };
   // Operands of mma.sync: a half of the queries by four units, two operands; weights by tiles of 16
-  // keys. Low halves that the registers have no room for are loaded when they are used.
+  // keys. Halves that the registers have no room for are loaded when they are used.
   using Queries = uint32_t[kUnits / 4][kWarpGroups][4];
-  static constexpr bool kHoldsLow = kGroups < 16;
+  static constexpr bool kHoldsHigh = kGroups < 16;
+  static constexpr bool kHoldsLow = kGroups < 8 || kDim > 64;
   template <int kTiles>
   using Weights = uint32_t[kTiles][kWarpGroups][2];
 
@@ -219,10 +220,11 @@ __device__ __forceinline__ void Scores(const typename Tile::Shared& shared,
       Unit<Tile::kUnits>(Tile::KeyWarp() * Tile::kKeyTiles * 16 + lane % 16, lane / 16);
   JG_UNROLL
   for (int quad = 0; quad < Tile::kUnits / 4; quad++) {
-    uint32_t loaded[Tile::kWarpGroups][4];
+    uint32_t loaded[2][Tile::kWarpGroups][4];
     JG_UNROLL
     for (int n = 0; n < Tile::kWarpGroups; n++) {
-      if (!Tile::kHoldsLow) LoadQuad<Tile>(shared, 1, quad, n, loaded[n]);
+      if (!Tile::kHoldsHigh) LoadQuad<Tile>(shared, 0, quad, n, loaded[0][n]);
+      if (!Tile::kHoldsLow) LoadQuad<Tile>(shared, 1, quad, n, loaded[1][n]);
     }
     JG_UNROLL
     for (int pair = 0; pair < 2; pair++) {
@@ -236,8 +238,8 @@ __device__ __forceinline__ void Scores(const typename Tile::Shared& shared,
           uint32_t second[2];
           JG_UNROLL
           for (int i = 0; i < 2; i++) {
-            first[i] = high[quad][n][2 * pair + i];
-            second[i] = (Tile::kHoldsLow ? low[quad][n] : loaded[n])[2 * pair + i];
+            first[i] = (Tile::kHoldsHigh ? high[quad][n] : loaded[0][n])[2 * pair + i];
+            second[i] = (Tile::kHoldsLow ? low[quad][n] : loaded[1][n])[2 * pair + i];
           }
           MmaF16(score[m][n], a, first);
           MmaF16(score[m][n], a, second);
