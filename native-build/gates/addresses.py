@@ -42,6 +42,15 @@ def _loaded_words(opcode: str) -> int:
     return 4 if ".128" in opcode else 2 if ".64" in opcode else 1
 
 
+def _fragment_words(base: str, opcode: str) -> int:
+    if base == "MOVM":
+        return 1
+    if base == "LDSM":  # the number of matrices stands last, unless it is one
+        last = opcode.rsplit(".", 1)[-1]
+        return int(last) if last in ("2", "4") else 1
+    return 4  # of sums in f32 or int32
+
+
 def _high_product(a: lv.Value, b: lv.Value) -> lv.Value:
     if a.kind == lv.PURE and b.kind == lv.PURE:
         return lv.pure([x * y >> 32 for x, y in zip(a.vec, b.vec)])
@@ -147,7 +156,7 @@ def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) 
     elif base == "SHFL":
         value = unknown("from another lane")
     elif base in ("LDSM", "HMMA", "IMMA", "MOVM"):
-        value, words = unknown("matrix fragments"), 4
+        value, words = unknown("matrix fragments"), _fragment_words(base, instruction.opcode)
     elif base.startswith(("LD", "ATOM")):
         address = state.address(re.findall(r"\[([^\]]*)\]", instruction.operands)[-1])
         one = address.uniform and base.startswith("LD")

@@ -111,9 +111,9 @@ class State(dict):
         before = self.get(name)
         for key in [key for key in self if key[0] == name and isinstance(key, tuple)]:
             del self[key]
-        if self.guard and before is not None:
+        if self.guard:
             self[name, self.guard] = value
-            value = union(before, value)
+            value = value if before is None else union(before, value)
         self[name] = value
 
     def forget_predicate(self, name: str) -> None:
