@@ -1,14 +1,12 @@
 """The machine code in a library or object: one Kernel per kernel and architecture.
 
-`cuobjdump` takes the cubins out of the file and disassembles them, one process per cubin and as many
-at a time as there are processors. What a launch adds, dynamic shared memory, stands in no cubin; it is
+`cuobjdump` takes the cubins out of the file and disassembles them, one process per cubin. What a launch adds, dynamic shared memory, stands in no cubin; it is
 read from the names of the host's symbols, see shared_sizes().
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import os
 import re
 import subprocess
 import tempfile
@@ -16,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cuxray.parse import ctrl, elf, resusage
+
+PROCESSES = 2  # that run at a time: tests run beside each other
 
 
 class MissingTool(Exception):
@@ -127,13 +127,13 @@ def _read_cubin(tools: Toolkit, cubin: Path) -> list[Kernel]:
     return kernels
 
 
-def read_kernels(tools: Toolkit, file: Path) -> list[Kernel]:
-    """All kernels of all architectures in `file`, in a fixed order."""
+def read_kernels(tools: Toolkit, file: Path, arch: str = "*") -> list[Kernel]:
+    """All kernels in `file`, of all architectures or of one, in a fixed order."""
     with tempfile.TemporaryDirectory() as folder:
         tools.run(tools.cuobjdump, "-xelf", "all", file.resolve(), cwd=folder)
         # The largest first, that no processor is left with it in the end.
-        cubins = sorted(Path(folder).glob("*.cubin"), key=lambda cubin: -cubin.stat().st_size)
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        cubins = sorted(Path(folder).glob(f"*.{arch}.cubin"), key=lambda cubin: -cubin.stat().st_size)
+        with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
             found = pool.map(lambda cubin: _read_cubin(tools, cubin), cubins)
             return sorted((kernel for part in found for kernel in part), key=lambda k: (k.arch, k.name))
 

@@ -70,26 +70,22 @@ class Series:
     uses: dict[int, Use]  # by tokens in flight
 
 
-def _matmul(name: str, step_bytes: int, tiles: int) -> Series:
+STEP_BYTES = {"Bf16": 1024, "F16": 512, "F32": 1024, "Q8_0": 1088, "Q4_0": 576, "Q4_1": 640}
+
+
+def matmul_use(dtype: str, tiles: int, rows: int) -> Use:
     """As matmul_plan.cuh cuts the tokens into groups of 8 and blocks of up to 4 groups."""
-    uses = {}
-    for rows in ROWS:
-        groups = 1 if rows <= 8 else 2 if rows <= 16 else 4
-        blocks = math.ceil(rows / (8 * groups))
-        uses[rows] = Use(f"MatmulKernel<{name}, {tiles}, {groups}>", blocks, 1, step_bytes * tiles)
-    return Series(f"matmul {name}, {tiles} tile{'s' if tiles > 1 else ''}", uses)
+    groups = 1 if rows <= 8 else 2 if rows <= 16 else 4
+    blocks = math.ceil(rows / (8 * groups))
+    return Use(f"MatmulKernel<{dtype}, {tiles}, {groups}>", blocks, 1, STEP_BYTES[dtype] * tiles)
 
 
-def _attention(head_dim: int, group: int) -> Series:
+def attention_use(head_dim: int, group: int, rows: int) -> Use:
     """As attention_f16.cu cuts rows x query heads into columns, `group` query heads to a key head."""
-    uses = {}
-    for rows in ROWS:
-        columns = rows * group
-        groups = _attention_groups(head_dim, group, columns)
-        heads = min(group, 8 * groups)
-        blocks = math.ceil(rows / min(8 * groups // heads, 64)) * math.ceil(group / heads)
-        uses[rows] = Use(f"AttentionPrefixKernel<{head_dim}, {groups}>", blocks, 4, 2 * 64 * head_dim * 2)
-    return Series(f"attention F16, head_dim {head_dim}, {group} heads to a key head", uses)
+    groups = _attention_groups(head_dim, group, rows * group)
+    heads = min(group, 8 * groups)
+    blocks = math.ceil(rows / min(8 * groups // heads, 64)) * math.ceil(group / heads)
+    return Use(f"AttentionPrefixKernel<{head_dim}, {groups}>", blocks, 4, 2 * 64 * head_dim * 2)
 
 
 def _attention_groups(head_dim: int, group: int, columns: int) -> int:
@@ -100,9 +96,17 @@ def _attention_groups(head_dim: int, group: int, columns: int) -> int:
     return 16 if head_dim == 64 and columns > 64 and group > 1 else 8
 
 
-STEP_BYTES = {"Bf16": 1024, "F16": 512, "F32": 1024, "Q8_0": 1088, "Q4_0": 576, "Q4_1": 640}
+def _matmul(dtype: str, tiles: int) -> Series:
+    uses = {rows: matmul_use(dtype, tiles, rows) for rows in ROWS}
+    return Series(f"matmul {dtype}, {tiles} tile{'s' if tiles > 1 else ''}", uses)
 
-SERIES = [_matmul(name, step_bytes, tiles) for name, step_bytes in STEP_BYTES.items() for tiles in (1, 2, 4)] + [
+
+def _attention(head_dim: int, group: int) -> Series:
+    uses = {rows: attention_use(head_dim, group, rows) for rows in ROWS}
+    return Series(f"attention F16, head_dim {head_dim}, {group} heads to a key head", uses)
+
+
+SERIES = [_matmul(dtype, tiles) for dtype in STEP_BYTES for tiles in (1, 2, 4)] + [
     _attention(head_dim, group) for head_dim, group in ((64, 3), (64, 4), (128, 4), (256, 4))
 ]
 
@@ -124,23 +128,38 @@ class Loops:
                 raise KeyError(f"{name} has no loop that copies to shared memory and multiplies")
         return self._loops[name]
 
+    def stalls(self, name: str) -> int:
+        """Cycles of one warp for an iteration, as the compiler scheduled it, without waits on memory."""
+        return sum(max(i.stall, 1) for i in self.loop(name))
+
+    def cycles(self, name: str) -> float:
+        """Of a multiprocessor for an iteration of one warp: its schedulers', or those of its busiest unit."""
+        return max(len(self.loop(name)) / SCHEDULERS, *self._unit_cycles(name).values())
+
+    def resident(self, name: str) -> int:
+        """Blocks that a multiprocessor has room for."""
+        return resident_blocks(self._kernels[name], self._shared.get(name, 0))
+
     def issue(self, use: Use) -> float:
         """Percent of the time of the bytes."""
         return self._percent(len(self.loop(use.kernel)) / SCHEDULERS, use)
 
     def schedule(self, use: Use) -> float:
         """Percent of the time of the bytes, with as many warps as a multiprocessor has room for."""
-        kernel = self._kernels[use.kernel]
-        warps = resident_blocks(kernel, self._shared.get(use.kernel, 0)) * kernel.threads // 32
-        return self._percent(sum(max(i.stall, 1) for i in self.loop(use.kernel)) / warps, use)
+        warps = self.resident(use.kernel) * self._kernels[use.kernel].threads // 32
+        return self._percent(self.stalls(use.kernel) / warps, use)
 
     def units(self, use: Use) -> dict[str, float]:
         """Percent of the time of the bytes, by unit."""
+        return {unit: self._percent(count, use) for unit, count in self._unit_cycles(use.kernel).items()}
+
+    def _unit_cycles(self, name: str) -> dict[str, float]:
         cycles = {"arithmetic": 0.0, "special": 0.0, "shared": 0.0, "tensor": 0.0, "none": 0.0}
-        for i in self.loop(use.kernel):
+        for i in self.loop(name):
             unit, count = unit_cycles(i)
             cycles[unit] += count
-        return {unit: self._percent(count, use) for unit, count in cycles.items() if unit != "none"}
+        del cycles["none"]
+        return cycles
 
     @staticmethod
     def _percent(cycles_of_a_warp: float, use: Use) -> float:

@@ -17,6 +17,7 @@ import addresses  # noqa: E402
 import check  # noqa: E402
 import cycles  # noqa: E402
 import flow  # noqa: E402
+import model  # noqa: E402
 from cubins import Instruction, Kernel, MissingTool, Toolkit, read_kernels, short_name  # noqa: E402
 from expectations import Expectations  # noqa: E402
 from resources import ptx_faults  # noqa: E402
@@ -99,6 +100,19 @@ class Table(unittest.TestCase):
         self.assertIn("sm_80: not built: SoundKernel", faults)
 
 
+class FakeLoops(cycles.Loops):
+    """Loops of one instruction, of kernels that are not there."""
+
+    def loop(self, name):
+        return [Instruction(0, "", "FFMA", "R0, R0, R0, R0", 4)]
+
+    def resident(self, name):
+        return 2
+
+    def schedule(self, use):
+        return 1.0
+
+
 class Parts(unittest.TestCase):
     def test_names(self):
         name = "void jangle::MatmulKernel<jangle::(anonymous namespace)::F32, (int)1, 2>(jangle::MatmulPlan)"
@@ -114,6 +128,61 @@ class Parts(unittest.TestCase):
         loops = cycles.Loops([kernel], {})
         self.assertAlmostEqual(100 * (100 / 4) / (4096 / 14.5), loops.issue(cycles.Use("K", 1, 1, 4096)))
         self.assertAlmostEqual(loops.issue(cycles.Use("K", 1, 1, 4096)) * 8, loops.issue(cycles.Use("K", 2, 4, 4096)))
+
+    def test_loop_over_its_limit_is_a_fault(self):
+        class Slow(cycles.Loops):
+            def issue(self, use):
+                return 71
+
+        limits = {"most": 70, "rows": 32, "above": {"matmul Q4_0, 1 tile": [105, "a reason"], "none": [99, ""]}}
+        faults = cycles.issue_faults(Slow([], {}), limits)
+        self.assertEqual(4 * (len(cycles.SERIES) - 1) + 1, len(faults), faults)
+        self.assertIn("matmul Bf16, 4 tiles: at 32 tokens, issue takes 71 % of the bytes' time; at most 70 %", faults)
+        self.assertIn("issue.above names none, which is no line of the table", faults)
+
+    def test_other_figures_in_the_file_of_the_model_are_a_fault(self):
+        loops = FakeLoops([], {})
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "MODEL.md"
+            self.assertEqual(1, len(model.model_faults(loops, file)))
+            text = f"# Model\n{model.BEGIN}\n{model.tables(loops)}\n{model.END}"
+            file.write_text(text)
+            self.assertEqual([], model.model_faults(loops, file))
+            at = text.index("SmolLM2-135M | Bf16 | 335 | ") + len("SmolLM2-135M | Bf16 | 335 | ")
+            file.write_text(text[:at] + ("1" if text[at] == "9" else "9") + text[at + 1 :])
+            self.assertEqual(1, len(model.model_faults(loops, file)))
+
+    def test_movmatrix_writes_one_register(self):
+        # R3, an address, is not among what it writes; it is among the four of ldmatrix.
+        lines = [
+            ("", "S2R", "R1, SR_TID.X"),
+            ("", "IMAD.SHL.U32", "R3, R1, 0x4, RZ"),
+            ("", "MOVM.16.MT88", "R2, R4"),
+            ("", "LDS", "R5, [R3]"),
+            ("", "LDSM.16.M88.4", "R0, [R3]"),
+            ("", "LDS", "R5, [R3]"),
+            ("", "EXIT", ""),
+        ]
+        code = [Instruction(16 * i, guard, op, operands, 1) for i, (guard, op, operands) in enumerate(lines)]
+        first, _, last = addresses.accesses(flow.Flow(code), 32)
+        self.assertEqual(tuple(range(0, 128, 4)), first.address.alternatives[0].vec)
+        self.assertEqual("matrix fragments", last.address.reason)
+
+    def test_guarded_values_are_kept_through_a_loop(self):
+        # R2 is written and read where P0 holds; the next time around, loaded data is left in it.
+        lines = [
+            ("", "S2R", "R1, SR_TID.X"),
+            ("@P0", "IMAD.SHL.U32", "R2, R1, 0x4, RZ"),
+            ("@P1", "BRA", "0x40"),
+            ("", "IADD3", "R6, R6, 0x1, RZ"),
+            ("@P0", "LDS", "R3, [R2]"),
+            ("", "LDG.E", "R2, desc[UR4][R1.64]"),
+            ("@P2", "BRA", "0x10"),
+            ("", "EXIT", ""),
+        ]
+        code = [Instruction(16 * i, guard, op, operands, 1) for i, (guard, op, operands) in enumerate(lines)]
+        access = next(a for a in addresses.accesses(flow.Flow(code), 32) if a.space == "shared")
+        self.assertEqual(tuple(range(0, 128, 4)), access.address.alternatives[0].vec)
 
     def test_guarded_values_are_kept_apart(self):
         # Where P0 holds, R2 is 4 * lane; what R2 was before is loaded data.
