@@ -2,6 +2,7 @@
 #include "matmul_formats.h"
 #include "matmul_fragment.cuh"
 #include "matmul_kernel.cuh"
+#include "matmul_prefill.cuh"
 #include "ptx/mma.cuh"
 
 namespace jangle {
@@ -37,7 +38,7 @@ struct Bf16 : MmaAccumulators {
 }  // namespace
 
 int32_t MatmulBf16(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<Bf16>(stream, plan);
+  return plan.prefill ? LaunchPrefill<Bf16>(stream, plan) : LaunchMatmul<Bf16>(stream, plan);
 }
 
 }  // namespace jangle

@@ -5,6 +5,7 @@
 #include "matmul_formats.h"
 #include "matmul_fragment.cuh"
 #include "matmul_kernel.cuh"
+#include "matmul_prefill.cuh"
 #include "ptx/mma.cuh"
 
 namespace jangle {
@@ -40,7 +41,7 @@ struct F16 : MmaAccumulators {
 }  // namespace
 
 int32_t MatmulF16(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<F16>(stream, plan);
+  return plan.prefill ? LaunchPrefill<F16>(stream, plan) : LaunchMatmul<F16>(stream, plan);
 }
 
 }  // namespace jangle

@@ -2,6 +2,7 @@
 // tokens 4 (l / 16) .. + 3 of each group; both are read from shared memory by broadcast.
 #include "matmul_formats.h"
 #include "matmul_kernel.cuh"
+#include "matmul_prefill.cuh"
 
 namespace jangle {
 namespace {
@@ -48,7 +49,7 @@ struct F32 {
 }  // namespace
 
 int32_t MatmulF32(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<F32>(stream, plan);
+  return plan.prefill ? LaunchPrefill<F32>(stream, plan) : LaunchMatmul<F32>(stream, plan);
 }
 
 }  // namespace jangle

@@ -80,6 +80,44 @@ __device__ __forceinline__ void StoreOutput(const MatmulPlan& plan, int64_t toke
   *y = value;
 }
 
+// The end of a thread block of kTokens x kOutputs: what sum_of(token, output) gives is stored, or,
+// where k is split, added up by the block of the splits that arrives last.
+template <typename Format, int kTokens, int kOutputs, typename SumOf>
+__device__ __forceinline__ void FinishSums(const MatmulPlan& plan, int64_t first_token,
+                                           int64_t first_output, int& last, const SumOf& sum_of) {
+  constexpr int kSums = kTokens * kOutputs;
+  float* partials = plan.partials + static_cast<int64_t>(blockIdx.x) * kSums;
+  const int64_t split_stride = plan.blocks * kSums;
+  for (int i = static_cast<int>(threadIdx.x); i < kSums; i += kMatmulThreads) {
+    const int token = i / kOutputs;
+    const int output = i % kOutputs;
+    const float sum = sum_of(token, output);
+    if (plan.splits > 1) {
+      partials[blockIdx.y * split_stride + i] = sum;
+    } else {
+      StoreOutput<Format>(plan, first_token + token, first_output + output, sum);
+    }
+  }
+  if (plan.splits == 1) return;
+
+  // The block that counts last sees the partial sums of all: each passed its own on before it
+  // counted.
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    __threadfence();
+    const uint32_t before = atomicAdd(plan.counters + blockIdx.x, 1u);
+    __threadfence();
+    last = before == static_cast<uint32_t>(plan.splits) - 1;
+  }
+  __syncthreads();
+  if (last == 0) return;
+  for (int i = static_cast<int>(threadIdx.x); i < kSums; i += kMatmulThreads) {
+    float sum = partials[i];
+    for (int s = 1; s < plan.splits; s++) sum += partials[s * split_stride + i];
+    StoreOutput<Format>(plan, first_token + i / kOutputs, first_output + i % kOutputs, sum);
+  }
+}
+
 template <typename Format, int kTiles, int kGroups>
 __global__ void __launch_bounds__(kMatmulThreads,
                                   MatmulTile<Format::kDtype, kTiles, kGroups>::kResident)
@@ -144,47 +182,21 @@ __global__ void __launch_bounds__(kMatmulThreads,
     }
   }
   __syncthreads();
-  constexpr int kSums = Tile::kTokens * Tile::kOutputs;
-  float* partials = plan.partials + static_cast<int64_t>(blockIdx.x) * kSums;
-  const int64_t split_stride = plan.Blocks() * kSums;
-  for (int i = static_cast<int>(threadIdx.x); i < kSums; i += kMatmulThreads) {
-    const int token = i / Tile::kOutputs;
-    const int output = i % Tile::kOutputs;
-    float sum = shared.sums[0][token][output];
-    JG_UNROLL
-    for (int w = 1; w < kWarps; w++) sum += shared.sums[w][token][output];
-    if (plan.splits > 1) {
-      partials[blockIdx.y * split_stride + i] = sum;
-    } else {
-      StoreOutput<Format>(plan, token_block * Tile::kTokens + token,
-                          strip * Tile::kOutputs + output, sum);
-    }
-  }
-  if (plan.splits == 1) return;
-
-  // The block that counts last sees the partial sums of all: each passed its own on before it
-  // counted.
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    __threadfence();
-    const uint32_t before = atomicAdd(plan.counters + blockIdx.x, 1u);
-    __threadfence();
-    shared.last = before == static_cast<uint32_t>(plan.splits) - 1;
-  }
-  __syncthreads();
-  if (shared.last == 0) return;
-  for (int i = static_cast<int>(threadIdx.x); i < kSums; i += kMatmulThreads) {
-    float sum = partials[i];
-    for (int s = 1; s < plan.splits; s++) sum += partials[s * split_stride + i];
-    StoreOutput<Format>(plan, token_block * Tile::kTokens + i / Tile::kOutputs,
-                        strip * Tile::kOutputs + i % Tile::kOutputs, sum);
-  }
+  FinishSums<Format, Tile::kTokens, Tile::kOutputs>(plan, token_block * Tile::kTokens,
+                                                    strip * Tile::kOutputs, shared.last,
+                                                    [&](int token, int output) {
+                                                      float sum = shared.sums[0][token][output];
+                                                      JG_UNROLL
+                                                      for (int w = 1; w < kWarps; w++)
+                                                        sum += shared.sums[w][token][output];
+                                                      return sum;
+                                                    });
 }
 
 template <typename Format, int kTiles, int kGroups>
 int32_t LaunchMatmulTile(jg_stream* stream, const MatmulPlan& plan) {
   using Shared = typename MatmulTile<Format::kDtype, kTiles, kGroups>::Shared;
-  const dim3 grid(static_cast<uint32_t>(plan.Blocks()), static_cast<uint32_t>(plan.splits));
+  const dim3 grid(static_cast<uint32_t>(plan.blocks), static_cast<uint32_t>(plan.splits));
   JG_CUDA((LaunchShared<MatmulKernel<Format, kTiles, kGroups>, sizeof(Shared)>(
       grid, dim3(kMatmulThreads), stream->stream, plan)));
   return JG_OK;

@@ -6,7 +6,7 @@
 // arithmetic does not depend on the groups beside it.
 //
 // Scratch: [counters][row scales][token records][partial sums], each aligned to 256 bytes.
-//   counters       one per strip and token block, where k is split over blocks; else none
+//   counters       one per thread block of a split, where k is split over blocks; else none
 //   row scales     F16: f32 per token
 //   token records  [token block][step]: [groups] fragments of 512 bytes, then [groups] scales of
 //                  ScaleBytes(dtype). In a fragment, token c of the group owns the 64 bytes from
@@ -15,7 +15,7 @@
 //                  8 t .. of block 0, of block 1}; F32: piece 8 quad + c is inputs 4 quad .. + 3
 //                  Scales of a group: f32 [4 t][2 blocks][tokens 2 t, 2 t + 1]; Q4_1: then the
 //                  scaled sums likewise
-//   partial sums   f32 [split][strip and token block][token][output]
+//   partial sums   f32 [split][thread block][token][output], in the order of the kernel
 #pragma once
 
 #include "weight_layout.cuh"
@@ -39,6 +39,16 @@ inline int32_t SplitsOf(const WeightLayout& layout) {
   return static_cast<int32_t>(splits < 1 ? 1 : splits > 8 ? 8 : splits);
 }
 
+// Of the schedule for many rows: what a thread block makes.
+constexpr int kPrefillTiles = 4;   // of outputs
+constexpr int kPrefillGroups = 4;  // of a token block, one for each warp
+
+// More rows than a tree has, and enough outputs or splits that the larger thread blocks, at least
+// 64 then, leave most multiprocessors of a large GPU something to do.
+inline bool IsPrefill(const WeightLayout& layout, int32_t splits, int64_t rows) {
+  return rows > 128 && (layout.strips * layout.tiles >= 128 || splits > 1);
+}
+
 struct MatmulPlan {
   // The work.
   int64_t n, k, rows;
@@ -46,8 +56,10 @@ struct MatmulPlan {
   int32_t tiles;   // of a strip
   int32_t groups;  // of a token block
   int32_t splits;  // thread blocks along k
+  bool prefill;    // the schedule
   int64_t strips;
   int64_t token_blocks;
+  int64_t blocks;  // thread blocks of a split
   // The data.
   const uint8_t* weights;
   const float* x;
@@ -63,7 +75,6 @@ struct MatmulPlan {
   int64_t scratch_bytes;
 
   __host__ __device__ int64_t PaddedRows() const { return token_blocks * groups * kGroupTokens; }
-  __host__ __device__ int64_t Blocks() const { return strips * token_blocks; }
 };
 
 // The cut, and the addresses relative to `scratch`.
@@ -80,6 +91,14 @@ inline MatmulPlan MatmulPlanOf(int32_t dtype, int64_t n, int64_t k, int64_t rows
   plan.groups = rows <= kGroupTokens ? 1 : rows <= 2 * kGroupTokens ? 2 : 4;
   const int64_t block_tokens = plan.groups * kGroupTokens;
   plan.token_blocks = (rows + block_tokens - 1) / block_tokens;
+  plan.prefill = IsPrefill(layout, plan.splits, rows);
+  plan.blocks = plan.strips * plan.token_blocks;
+  int64_t block_sums = plan.tiles * kTileOutputs * block_tokens;
+  if (plan.prefill) {
+    plan.blocks = (plan.strips * plan.tiles + kPrefillTiles - 1) / kPrefillTiles *
+                  ((plan.token_blocks + kWarps - 1) / kWarps);
+    block_sums = kPrefillTiles * kTileOutputs * kWarps * block_tokens;
+  }
 
   auto* base = static_cast<uint8_t*>(scratch);
   int64_t used = 0;
@@ -88,13 +107,11 @@ inline MatmulPlan MatmulPlanOf(int32_t dtype, int64_t n, int64_t k, int64_t rows
     used += (bytes + 255) / 256 * 256;
     return part;
   };
-  const int64_t blocks = plan.Blocks();
-  plan.counters = reinterpret_cast<uint32_t*>(take(plan.splits > 1 ? blocks * 4 : 0));
+  plan.counters = reinterpret_cast<uint32_t*>(take(plan.splits > 1 ? plan.blocks * 4 : 0));
   plan.row_scales = reinterpret_cast<float*>(take(dtype == JG_F16 ? plan.PaddedRows() * 4 : 0));
   plan.tokens = take(plan.token_blocks * plan.steps * TokenRecordBytes(dtype, plan.groups));
-  const int64_t outputs = plan.tiles * kTileOutputs;
   plan.partials = reinterpret_cast<float*>(
-      take(plan.splits > 1 ? plan.splits * blocks * block_tokens * outputs * 4 : 0));
+      take(plan.splits > 1 ? plan.splits * plan.blocks * block_sums * 4 : 0));
   plan.scratch_bytes = used;
   return plan;
 }

@@ -157,7 +157,7 @@ __device__ __forceinline__ void PrepareRow(const MatmulPlan& plan, const Row& ro
   uint8_t* records = plan.tokens + token / block_tokens * plan.steps * record_bytes;
 
   if (plan.splits > 1 && blockIdx.y == 0 && token == 0) {
-    for (int64_t i = threadIdx.x; i < plan.Blocks(); i += kThreads) plan.counters[i] = 0;
+    for (int64_t i = threadIdx.x; i < plan.blocks; i += kThreads) plan.counters[i] = 0;
   }
   float row_scale = 0.0f;
   if constexpr (kDtype == JG_F16) {

@@ -3,6 +3,7 @@
 // activations is needed.
 #include "matmul_block.cuh"
 #include "matmul_formats.h"
+#include "matmul_prefill.cuh"
 
 namespace jangle {
 namespace {
@@ -32,7 +33,7 @@ struct Q4_0 : MmaAccumulators {
 }  // namespace
 
 int32_t MatmulQ4_0(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<Q4_0>(stream, plan);
+  return plan.prefill ? LaunchPrefill<Q4_0>(stream, plan) : LaunchMatmul<Q4_0>(stream, plan);
 }
 
 }  // namespace jangle

@@ -1,6 +1,7 @@
 // Q4_1 weights; the arithmetic is in matmul_block.cuh.
 #include "matmul_block.cuh"
 #include "matmul_formats.h"
+#include "matmul_prefill.cuh"
 
 namespace jangle {
 namespace {
@@ -30,7 +31,7 @@ struct Q4_1 : MmaAccumulators {
 }  // namespace
 
 int32_t MatmulQ4_1(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<Q4_1>(stream, plan);
+  return plan.prefill ? LaunchPrefill<Q4_1>(stream, plan) : LaunchMatmul<Q4_1>(stream, plan);
 }
 
 }  // namespace jangle

@@ -1,6 +1,7 @@
 // Q8_0 weights; the arithmetic is in matmul_block.cuh.
 #include "matmul_block.cuh"
 #include "matmul_formats.h"
+#include "matmul_prefill.cuh"
 
 namespace jangle {
 namespace {
@@ -25,7 +26,7 @@ struct Q8_0 : MmaAccumulators {
 }  // namespace
 
 int32_t MatmulQ8_0(jg_stream* stream, const MatmulPlan& plan) {
-  return LaunchMatmul<Q8_0>(stream, plan);
+  return plan.prefill ? LaunchPrefill<Q8_0>(stream, plan) : LaunchMatmul<Q8_0>(stream, plan);
 }
 
 }  // namespace jangle
