@@ -22,9 +22,9 @@ template <int32_t kDtype>
 struct PrefillTile {
   static constexpr int kTileBytes = Fragments(kDtype) * kFragmentBytes;
   static constexpr int kWeightBytes = WeightRecordBytes(kDtype, kPrefillTiles);
-  // Groups of tokens multiplied at once, in shared memory a record of their own. Those of Q4_1 have
-  // three factors to a block of inputs, for which there are no registers beside the sums.
-  static constexpr int kAtOnce = kDtype == JG_Q4_1 ? 2 : kPrefillGroups;
+  // Groups of tokens multiplied at once, in shared memory a record of their own. Formats of blocks
+  // have two or three factors to a token and block, and no registers for those of more groups.
+  static constexpr int kAtOnce = IsBlocked(kDtype) ? 2 : kPrefillGroups;
   static constexpr int kTurns = kPrefillGroups / kAtOnce;
   static constexpr int kTurnBytes = TokenRecordBytes(kDtype, kAtOnce);
   static constexpr int kTokenBytes = kTurns * kTurnBytes;

@@ -93,16 +93,13 @@ TEST(matmul_prefill_equals_few_rows) {
   const Device device;
   EachFormat([&](int32_t dtype) {
     CheckRows(device, dtype, {2077, AwkwardK(dtype, 160)}, false, {129}, 100);
-    CheckRows(device, dtype, {2041, AwkwardK(dtype, 32)}, true, {129, 257, 300}, 128);
+    CheckRows(device, dtype, {2041, AwkwardK(dtype, 32)}, true, {129, 300}, 128);
   });
 }
 
 TEST(matmul_prefill_of_many_inputs_equals_few_rows) {
   const Device device;
-  EachFormat([&](int32_t dtype) {
-    CheckRows(device, dtype, LongShape(dtype), false, {161}, 90);
-    CheckRows(device, dtype, LongShape(dtype), true, {130}, 128);
-  });
+  EachFormat([&](int32_t dtype) { CheckRows(device, dtype, LongShape(dtype), true, {161}, 90); });
 }
 
 TEST(matmul_prefill_of_many_outputs_equals_few_rows) {
@@ -162,6 +159,20 @@ TEST(matmul_prefill_keeps_nan_in_its_row) {
       }
     }
   });
+}
+
+TEST(matmul_prefill_keeps_the_sign_of_zero) {
+  // Products too small for a float, all of them negative: -0, unless something adds +0.
+  const Device device;
+  Random random(1);
+  FileWeights w = MakeWideWeights(random, JG_F32, 2050, 64, true);
+  const float quarter = 0.25f;
+  for (size_t i = 0; i < w.bytes.size(); i += 4) std::memcpy(w.bytes.data() + i, &quarter, 4);
+  const PackedWeights packed(device, w);
+  const float least = std::numeric_limits<float>::denorm_min();
+  const auto want = Product(device, packed, std::vector<float>(64, -least));
+  const auto y = Product(device, packed, std::vector<float>(129 * 64, -least));
+  for (int64_t i : {0, 128}) CHECK(SameBits(RowsOf(y, w.n, i, 1), want));
 }
 
 TEST(matmul_prefill_scratch_serves_fewer_rows) {
