@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  jangle train -m smollm2 --data chats.jsonl --out run",
       "  jangle train -m smollm2 --data chats.jsonl --out control --noise none",
-      "  jangle train --example --out tables",
+      "  jangle train --example --out rhymes",
       "",
       "A data file has a JSON object a line: messages (OpenAI's), conversations (ShareGPT's),",
       "instruction, input and output (Alpaca's), or text. Ctrl-C writes a checkpoint and ends; the",
@@ -245,8 +245,8 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--example",
       description =
-          "Train smollm2 on an example that comes with Jangle, in a minute or two: the times"
-              + " tables of 36 numbers. Its probe asks for others. Further options win.")
+          "Train smollm2 on an example that comes with Jangle, in a minute or two: counting rhymes."
+              + " Its probe asks for others. Further options win.")
   private boolean example;
 
   @Spec private CommandSpec spec;
