@@ -66,16 +66,9 @@ class DecoderIdentityTest {
       };
     }
 
-    /**
-     * The paper's trees have 64 rows, half a second each on the emulated GPU. A chain has the least
-     * that can go wrong.
-     */
+    /** A chain has the least that can go wrong. */
     int segments() {
-      return switch (way) {
-        case JACOBI -> 3;
-        case PAPER -> tier == Tier.CUDA ? 2 : SEGMENTS;
-        default -> SEGMENTS;
-      };
+      return way == Way.JACOBI ? 3 : SEGMENTS;
     }
 
     int mostPromptTokens() {
@@ -90,12 +83,7 @@ class DecoderIdentityTest {
     int leastTokens() {
       return switch (tier) {
         case SCALAR -> way == Way.JACOBI ? 2_000 : 3_000;
-        case CUDA ->
-            switch (way) {
-              case JACOBI -> 500;
-              case PAPER -> 250;
-              default -> 1_000;
-            };
+        case CUDA -> way == Way.JACOBI ? 500 : 1_000;
         default -> 10_000;
       };
     }
