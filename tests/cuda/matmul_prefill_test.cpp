@@ -92,7 +92,7 @@ void CheckRows(const Device& device, int32_t dtype, const Shape& shape, bool ext
 TEST(matmul_prefill_equals_few_rows) {
   const Device device;
   EachFormat([&](int32_t dtype) {
-    CheckRows(device, dtype, {2077, AwkwardK(dtype, 160)}, false, {129}, 100);
+    CheckRows(device, dtype, {2077, AwkwardK(dtype, 96)}, false, {129}, 100);
     CheckRows(device, dtype, {2041, AwkwardK(dtype, 32)}, true, {129, 300}, 128);
   });
 }
@@ -107,7 +107,10 @@ TEST(matmul_prefill_of_many_outputs_equals_few_rows) {
   const Device device;
   EachFormat([&](int32_t dtype) {
     CheckRows(device, dtype, {4101, 64}, true, {129}, 128);
-    CheckRows(device, dtype, {16390, 32}, false, {129}, 128);
+    // With scales and without.
+    if (dtype == JG_F16 || dtype == JG_Q4_1) {
+      CheckRows(device, dtype, {16390, 32}, false, {129}, 128);
+    }
   });
 }
 
@@ -143,19 +146,17 @@ TEST(matmul_prefill_keeps_nan_in_its_row) {
     const int64_t rows = 131;
     const auto clean = random.Normals(static_cast<size_t>(rows * shape.k));
     const auto want = Product(device, packed, clean);
-    for (int64_t row : {int64_t{5}, rows - 1}) {
-      auto x = clean;
-      x[static_cast<size_t>(row * shape.k + 40)] = std::numeric_limits<float>::quiet_NaN();
-      const auto y = Product(device, packed, x);
-      for (int64_t i = 0; i < rows; i++) {
-        CHECK_CONTEXT("row %lld, NaN in row %lld", static_cast<long long>(i),
-                      static_cast<long long>(row));
-        const auto of_row = RowsOf(y, shape.n, i, 1);
-        if (i == row) {
-          for (float value : of_row) CHECK(std::isnan(value));
-        } else {
-          CHECK(SameBits(of_row, RowsOf(want, shape.n, i, 1)));
-        }
+    const int64_t row = 70;
+    auto x = clean;
+    x[static_cast<size_t>(row * shape.k + 40)] = std::numeric_limits<float>::quiet_NaN();
+    const auto y = Product(device, packed, x);
+    for (int64_t i = 0; i < rows; i++) {
+      CHECK_CONTEXT("row %lld", static_cast<long long>(i));
+      const auto of_row = RowsOf(y, shape.n, i, 1);
+      if (i == row) {
+        for (float value : of_row) CHECK(std::isnan(value));
+      } else {
+        CHECK(SameBits(of_row, RowsOf(want, shape.n, i, 1)));
       }
     }
   });
