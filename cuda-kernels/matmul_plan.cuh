@@ -43,8 +43,8 @@ inline int32_t SplitsOf(const WeightLayout& layout) {
 constexpr int kPrefillTiles = 4;   // of outputs
 constexpr int kPrefillGroups = 4;  // of a token block, one for each warp
 
-// More rows than a tree has, and enough outputs or splits that the larger thread blocks, at least
-// 64 then, leave most multiprocessors of a large GPU something to do.
+// More rows than a tree has, and enough work for the larger thread blocks to occupy a large GPU:
+// 2,048 outputs make 64 of them at least; fewer only where k is split.
 inline bool IsPrefill(const WeightLayout& layout, int32_t splits, int64_t rows) {
   return rows > 128 && (layout.strips * layout.tiles >= 128 || splits > 1);
 }
