@@ -10,7 +10,6 @@ import dev.jangle.TokenEvent;
 import dev.jangle.TokenStream;
 import dev.jangle.cli.bench.Question;
 import dev.jangle.cli.bench.QuestionFile;
-import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
@@ -21,7 +20,6 @@ import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Table;
 import dev.jangle.cli.term.Terminal;
-import dev.jangle.smollm2.MsnAdapter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,9 +36,7 @@ import picocli.CommandLine.Option;
     description = {
       "Answers a few questions plainly and with TR-Jacobi, side by side, and compares the tokens.",
       "The two take turns and never compute at the same time: whichever has used less time goes",
-      "next, so the columns grow as if each had the machine to itself. The model has the adapter",
-      "that comes with Jangle, trained for drafts; how many tokens a pass gives without it, in the",
-      "base model's own answer, stands beside.",
+      "next, so the columns grow as if each had the machine to itself.",
       ""
     },
     optionListHeading = "Options:%n",
@@ -48,7 +44,6 @@ import picocli.CommandLine.Option;
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "smollm2";
   private static final List<String> TASKS = List.of("chat", "translation", "summarization");
-  private static final String NONE = "none";
   private static final int LEAST_WIDTH = 80;
 
   @Option(
@@ -62,12 +57,6 @@ final class DemoCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Threads on the CPU (default: 0, one per processor).")
   private int threads;
-
-  @Option(
-      names = "--adapter",
-      paramLabel = "FOLDER",
-      description = "An adapter of smollm2, or none (default: smollm2-msn).")
-  private Path adapter = Path.of(MsnAdapter.NAME);
 
   private final Terminal terminal;
 
@@ -106,30 +95,16 @@ final class DemoCommand implements Callable<Integer> {
       Path path = new ModelPuller(terminal, store).pull(MODEL);
       terminal.note(path.toString());
     }
-    Path path = store.resolve(MODEL);
-    ModelOptions plain = ModelOptions.defaults().withThreads(threads);
-    if (adapter.toString().equals(NONE)) {
-      try (Model model = open(path, plain, options)) {
-        return show(model, null, options);
-      }
-    }
-    Path folder = new AdapterStore(terminal).resolve(adapter);
-    try (Model model = open(path, plain.withAdapter(folder), options);
-        Model base = open(path, plain, options)) {
-      return show(model, base, options);
-    }
-  }
-
-  private Model open(Path path, ModelOptions options, GenerationOptions generation)
-      throws IOException {
-    String name = options.adapter().map(folder -> MODEL + " with " + adapter).orElse(MODEL);
-    try (Progress progress = new Progress(terminal, "loading " + name, Progress.Unit.BYTES)) {
-      Model model = Model.open(path, options.withProgress(progress::update));
+    try (Progress progress = new Progress(terminal, "loading " + MODEL, Progress.Unit.BYTES);
+        Model model =
+            Model.open(
+                store.resolve(MODEL),
+                ModelOptions.defaults().withThreads(threads).withProgress(progress::update))) {
       progress.close();
       terminal.note("measuring how much several rows cost this machine");
       model.stepCosts();
-      warmUp(model, generation);
-      return model;
+      warmUp(model, options);
+      return show(model, options);
     }
   }
 
@@ -139,20 +114,10 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  /**
-   * Answers and compares.
-   *
-   * @param base the model without its adapter; null where it has none
-   */
-  private int show(Model model, Model base, GenerationOptions options) throws IOException {
+  private int show(Model model, GenerationOptions options) throws IOException {
     terminal.printLine(new DraftColors(terminal.outColors()).legend());
-    List<String> header =
-        new ArrayList<>(
-            List.of("question", "plain", "TR-Jacobi", "speed-up", "identical", "tokens per pass"));
-    if (base != null) {
-      header.add("without adapter");
-    }
-    Table table = new Table(header.toArray(new String[0]));
+    Table table =
+        new Table("question", "plain", "TR-Jacobi", "speed-up", "tokens per pass", "identical");
     boolean identical = true;
     for (Question question : questions()) {
       List<GenerationResult> results = race(model, question.turns().getFirst(), options);
@@ -165,28 +130,17 @@ final class DemoCommand implements Callable<Integer> {
       identical &= same;
       double plainRate = plain.statistics().tokensPerSecond();
       double fastRate = fast.statistics().tokensPerSecond();
-      List<String> row =
-          new ArrayList<>(
-              List.of(
-                  question.task(),
-                  Amounts.decimal(plainRate, 1) + " tokens/s",
-                  Amounts.decimal(fastRate, 1) + " tokens/s",
-                  Amounts.decimal(fastRate / plainRate, 2) + "x",
-                  same ? "yes" : "no",
-                  tokensPerPass(fast)));
-      if (base != null) {
-        GenerationOptions fastest = options.withDecoding(Decoding.AUTO);
-        row.add(tokensPerPass(base.generate(question.turns().getFirst(), fastest)));
-      }
-      table.row(row.toArray(new String[0]));
+      table.row(
+          question.task(),
+          Amounts.decimal(plainRate, 1) + " tokens/s",
+          Amounts.decimal(fastRate, 1) + " tokens/s",
+          Amounts.decimal(fastRate / plainRate, 2) + "x",
+          Amounts.decimal(fast.statistics().meanAcceptanceLength(), 2),
+          same ? "yes" : "no");
     }
     terminal.print("\n" + table.render());
     terminal.printLine("identical: " + (identical ? "yes" : "no"));
     return identical ? ErrorReport.OK : ErrorReport.FAILURE;
-  }
-
-  private static String tokensPerPass(GenerationResult result) {
-    return Amounts.decimal(result.statistics().meanAcceptanceLength(), 2);
   }
 
   /** The first built-in question of each task. */
