@@ -36,7 +36,8 @@ import picocli.CommandLine.Option;
     description = {
       "Answers a few questions plainly and with TR-Jacobi, side by side, and compares the tokens.",
       "The two take turns and never compute at the same time: whichever has used less time goes",
-      "next, so the columns grow as if each had the machine to itself.",
+      "next, so the columns grow as if each had the machine to itself. Beside a model with an",
+      "adapter stands how many tokens a pass gives without it, in the base model's own answer.",
       ""
     },
     optionListHeading = "Options:%n",
@@ -57,6 +58,12 @@ final class DemoCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Threads on the CPU (default: 0, one per processor).")
   private int threads;
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "FOLDER",
+      description = "An adapter of smollm2, such as jangle train makes.")
+  private Path adapter;
 
   private final Terminal terminal;
 
@@ -95,16 +102,29 @@ final class DemoCommand implements Callable<Integer> {
       Path path = new ModelPuller(terminal, store).pull(MODEL);
       terminal.note(path.toString());
     }
-    try (Progress progress = new Progress(terminal, "loading " + MODEL, Progress.Unit.BYTES);
-        Model model =
-            Model.open(
-                store.resolve(MODEL),
-                ModelOptions.defaults().withThreads(threads).withProgress(progress::update))) {
+    Path path = store.resolve(MODEL);
+    ModelOptions plain = ModelOptions.defaults().withThreads(threads);
+    if (adapter == null) {
+      try (Model model = open(path, plain, options)) {
+        return show(model, null, options);
+      }
+    }
+    try (Model model = open(path, plain.withAdapter(adapter), options);
+        Model base = open(path, plain, options)) {
+      return show(model, base, options);
+    }
+  }
+
+  private Model open(Path path, ModelOptions options, GenerationOptions generation)
+      throws IOException {
+    String name = options.adapter().map(folder -> MODEL + " with " + adapter).orElse(MODEL);
+    try (Progress progress = new Progress(terminal, "loading " + name, Progress.Unit.BYTES)) {
+      Model model = Model.open(path, options.withProgress(progress::update));
       progress.close();
       terminal.note("measuring how much several rows cost this machine");
       model.stepCosts();
-      warmUp(model, options);
-      return show(model, options);
+      warmUp(model, generation);
+      return model;
     }
   }
 
@@ -114,10 +134,20 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private int show(Model model, GenerationOptions options) throws IOException {
+  /**
+   * Answers and compares.
+   *
+   * @param base the model without its adapter; null where it has none
+   */
+  private int show(Model model, Model base, GenerationOptions options) throws IOException {
     terminal.printLine(new DraftColors(terminal.outColors()).legend());
-    Table table =
-        new Table("question", "plain", "TR-Jacobi", "speed-up", "tokens per pass", "identical");
+    List<String> header =
+        new ArrayList<>(
+            List.of("question", "plain", "TR-Jacobi", "speed-up", "identical", "tokens per pass"));
+    if (base != null) {
+      header.add("without adapter");
+    }
+    Table table = new Table(header.toArray(new String[0]));
     boolean identical = true;
     for (Question question : questions()) {
       List<GenerationResult> results = race(model, question.turns().getFirst(), options);
@@ -130,17 +160,28 @@ final class DemoCommand implements Callable<Integer> {
       identical &= same;
       double plainRate = plain.statistics().tokensPerSecond();
       double fastRate = fast.statistics().tokensPerSecond();
-      table.row(
-          question.task(),
-          Amounts.decimal(plainRate, 1) + " tokens/s",
-          Amounts.decimal(fastRate, 1) + " tokens/s",
-          Amounts.decimal(fastRate / plainRate, 2) + "x",
-          Amounts.decimal(fast.statistics().meanAcceptanceLength(), 2),
-          same ? "yes" : "no");
+      List<String> row =
+          new ArrayList<>(
+              List.of(
+                  question.task(),
+                  Amounts.decimal(plainRate, 1) + " tokens/s",
+                  Amounts.decimal(fastRate, 1) + " tokens/s",
+                  Amounts.decimal(fastRate / plainRate, 2) + "x",
+                  same ? "yes" : "no",
+                  tokensPerPass(fast)));
+      if (base != null) {
+        GenerationOptions fastest = options.withDecoding(Decoding.AUTO);
+        row.add(tokensPerPass(base.generate(question.turns().getFirst(), fastest)));
+      }
+      table.row(row.toArray(new String[0]));
     }
     terminal.print("\n" + table.render());
     terminal.printLine("identical: " + (identical ? "yes" : "no"));
     return identical ? ErrorReport.OK : ErrorReport.FAILURE;
+  }
+
+  private static String tokensPerPass(GenerationResult result) {
+    return Amounts.decimal(result.statistics().meanAcceptanceLength(), 2);
   }
 
   /** The first built-in question of each task. */

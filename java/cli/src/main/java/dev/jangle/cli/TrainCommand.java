@@ -2,7 +2,6 @@ package dev.jangle.cli;
 
 import dev.jangle.backend.BackendKind;
 import dev.jangle.cli.bench.QuestionFile;
-import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
@@ -419,7 +418,7 @@ final class TrainCommand implements Callable<Integer> {
     TrainingOptions options =
         TrainingOptions.defaults()
             .withLora(new LoraOptions(given, alpha == null ? 2.0 * given : alpha));
-    return from == null ? options : options.withStart(new AdapterStore(terminal).resolve(from));
+    return from == null ? options : options.withStart(from);
   }
 
   private NoiseStrategy strategy() {

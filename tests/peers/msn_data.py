@@ -1,12 +1,15 @@
-"""The data of the adapter: which questions are asked, and which of the model's answers are learnt.
+"""The data of the training run in README.md: which questions are asked, and which of the model's answers
+are learnt.
 
-  python3 java/smollm2-msn/data.py ask FOLDER > questions.jsonl
+  python3 tests/peers/msn_data.py ask FOLDER > questions.jsonl
   ./jangle distill -m smollm2 --data questions.jsonl --out own-words.jsonl --max-tokens 320 --unfinished cut
-  python3 java/smollm2-msn/data.py split own-words.jsonl
+  python3 tests/peers/msn_data.py split own-words.jsonl
 
-FOLDER holds the public sets of README.md, one file each, a conversation a line: {"messages":
+FOLDER holds public sets, one file each (SETS), a conversation a line: {"messages":
 [{"role": "user", "content": ...}, ...]}. `split` writes train.jsonl and held-out.jsonl beside the
-answers.
+answers. The sets: t0 and seed_tasks of yizhongw/self-instruct (Apache-2.0), gsm8k of
+openai/grade-school-math (MIT), mbpp (CC BY 4.0; tasks 1-10 and 511-974), and functions of
+TheAlgorithms/Python (MIT) turned into "write this function".
 """
 
 import json
