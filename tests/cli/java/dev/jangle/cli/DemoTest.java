@@ -22,9 +22,9 @@ class DemoTest {
     Path file = home.resolve("models/smollm2/model.gguf");
     Files.createDirectories(file.getParent());
     Files.copy(RESOURCES.resolve("models").resolve(model).resolve("model.gguf"), file);
-    List<String> line = new ArrayList<>(List.of("demo", "--max-tokens", "6", "--threads", "1"));
-    line.addAll(List.of(more));
-    Run run = Run.of(Map.of("JANGLE_HOME", home.toString()), "", line.toArray(String[]::new));
+    List<String> words = new ArrayList<>(List.of("demo", "--max-tokens", "6", "--threads", "1"));
+    words.addAll(List.of(more));
+    Run run = Run.of(Map.of("JANGLE_HOME", home.toString()), "", words.toArray(String[]::new));
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().contains("identical: yes"), run.out());
     for (String task : new String[] {"chat", "translation", "summarization"}) {
