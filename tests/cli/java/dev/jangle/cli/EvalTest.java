@@ -130,11 +130,11 @@ class EvalTest {
    */
   @Test
   void adaptersStandSideBySide() throws IOException {
-    String tiny = MODELS.resolve("gguf_q4_0/model.gguf").toString();
+    String tiny = TINY;
     String adapter = MODELS.resolveSibling("adapters/llama3_f32").toString();
     String merged = home.resolve("merged.gguf").toString();
     Run export =
-        run("export", "-m", tiny, "--adapter", adapter, "--to", "gguf", "--format", "q4_0", merged);
+        run("export", "-m", tiny, "--adapter", adapter, "--to", "gguf", "--format", "q8_0", merged);
     assertEquals(0, export.code(), export.err());
     String data = file("held-out.jsonl", "{\"text\": \"the thing and the other thing\"}\n");
     double base = loss("eval", "-m", tiny, "--against-adapter", adapter, "--data", data)[0];

@@ -119,7 +119,8 @@ public record ModelOptions(
 
   /**
    * Adds a LoRA adapter to the weights as they are loaded; see {@link
-   * dev.jangle.format.LoraAdapter#merge}. They keep their formats, and the model its speed.
+   * dev.jangle.format.LoraAdapter#merge}. They keep their formats, but weights of 4 bits become
+   * Q8_0.
    *
    * @param value a folder in PEFT's layout. {@link Model#open} throws a {@link
    *     dev.jangle.format.FormatException} where it is not one for this model

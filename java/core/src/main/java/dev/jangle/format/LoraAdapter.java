@@ -256,11 +256,16 @@ public final class LoraAdapter {
   }
 
   /**
-   * {@code W + scale * B A} in the format of W, or the tensor itself where the adapter has nothing
-   * for it. See {@link #merge(Tensor, DType)}.
+   * {@code W + scale * B A} in the format of W, but Q8_0 where W has 4 bits, whose steps are larger
+   * than most of what an adapter adds; or the tensor itself where the adapter has nothing for it.
+   * See {@link #merge(Tensor, DType)}.
    */
   public Tensor merge(Tensor weight) {
-    return merge(weight, weight.dtype());
+    return merge(weight, isFourBits(weight.dtype()) ? DType.Q8_0 : weight.dtype());
+  }
+
+  private static boolean isFourBits(DType format) {
+    return format == DType.Q4_0 || format == DType.Q4_1;
   }
 
   /**
@@ -281,7 +286,7 @@ public final class LoraAdapter {
     int cols = Math.toIntExact(weight.cols());
     MemorySegment data = TensorEncoder.allocate(format.bytes(weight.elements()));
     Tensor merged = new Tensor(weight.name(), format, weight.shape(), data);
-    boolean fourBits = format == DType.Q4_0 || format == DType.Q4_1;
+    boolean fourBits = isFourBits(format);
     LowRankRounding rounding = fourBits ? new LowRankRounding(of.a(), config.rank(), cols) : null;
     try {
       TensorEncoder.byRows(
