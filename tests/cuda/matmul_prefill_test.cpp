@@ -2,29 +2,13 @@
 // bits of the same rows computed few at a time. matmul_test.cpp says what these are.
 #include <limits>
 
+#include "matmul_shapes.h"
 #include "weights_on_device.h"
 
 using namespace jangle;
 using namespace jangle::test;
 
 namespace {
-
-struct Shape {
-  int64_t n, k;
-};
-
-bool IsBlocked(int32_t dtype) { return dtype >= JG_Q8_0; }
-
-// The formats of single elements take any k.
-int64_t AwkwardK(int32_t dtype, int64_t k) { return IsBlocked(dtype) ? k : k + 1; }
-
-template <typename Fn>
-void EachFormat(const Fn& fn) {
-  for (int32_t dtype = JG_F32; dtype <= JG_Q4_1; dtype++) {
-    CHECK_CONTEXT("%s", kFormatNames[dtype]);
-    fn(dtype);
-  }
-}
 
 // Few outputs and so many inputs that their sum is cut among thread blocks, three or two of them;
 // the steps of k do not divide evenly.

@@ -1,30 +1,13 @@
 #include <cmath>
 #include <limits>
 
+#include "matmul_shapes.h"
 #include "weights_on_device.h"
 
 using namespace jangle;
 using namespace jangle::test;
 
 namespace {
-
-struct Shape {
-  int64_t n, k;
-};
-
-bool IsBlocked(int32_t dtype) { return dtype >= JG_Q8_0; }
-
-// The formats of single elements take any k: one more than a multiple of 32 and an odd number of
-// blocks are the awkward cases.
-int64_t AwkwardK(int32_t dtype, int64_t k) { return IsBlocked(dtype) ? k : k + 1; }
-
-template <typename Fn>
-void EachFormat(const Fn& fn) {
-  for (int32_t dtype = JG_F32; dtype <= JG_Q4_1; dtype++) {
-    CHECK_CONTEXT("%s", kFormatNames[dtype]);
-    fn(dtype);
-  }
-}
 
 // What the activations count as: int8 blocks for the formats of blocks; else they stay.
 std::vector<float> QuantisedRows(const std::vector<float>& x, int32_t dtype) {

@@ -26,7 +26,7 @@ SETS = (
     ("seed_tasks", 900, 0.08, 8),
 )
 POOL = 2200  # questions that the shares are of
-ASKED = 1015  # of them: what an hour of a small machine answers, the held-out ones first
+ASKED = 1015  # of them, the held-out ones first
 HELD_OUT = sum(held for _, _, _, held in SETS)
 SHORTEST = 120  # characters of an answer that is learnt
 

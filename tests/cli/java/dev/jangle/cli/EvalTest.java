@@ -130,18 +130,17 @@ class EvalTest {
    */
   @Test
   void adaptersStandSideBySide() throws IOException {
-    String tiny = TINY;
     String adapter = MODELS.resolveSibling("adapters/llama3_f32").toString();
     String merged = home.resolve("merged.gguf").toString();
     Run export =
-        run("export", "-m", tiny, "--adapter", adapter, "--to", "gguf", "--format", "q8_0", merged);
+        run("export", "-m", TINY, "--adapter", adapter, "--to", "gguf", "--format", "q8_0", merged);
     assertEquals(0, export.code(), export.err());
     String data = file("held-out.jsonl", "{\"text\": \"the thing and the other thing\"}\n");
-    double base = loss("eval", "-m", tiny, "--against-adapter", adapter, "--data", data)[0];
+    double base = loss("eval", "-m", TINY, "--against-adapter", adapter, "--data", data)[0];
     double[] both =
-        loss("eval", "-m", tiny, "--adapter", adapter, "--against", tiny, "--data", data);
+        loss("eval", "-m", TINY, "--adapter", adapter, "--against", TINY, "--data", data);
     double[] second =
-        loss("eval", "-m", merged, "--against", tiny, "--against-adapter", adapter, "--data", data);
+        loss("eval", "-m", merged, "--against", TINY, "--against-adapter", adapter, "--data", data);
     assertEquals(base, both[1]);
     assertNotEquals(base, both[0]);
     assertEquals(both[0], second[1]);

@@ -270,9 +270,9 @@ public final class LoraAdapter {
 
   /**
    * {@code W + scale * B A}, computed in float32. F16 and BF16 round to the nearest. The formats of
-   * 4 bits are rounded so that the change survives where it is smaller than their steps; a weight
-   * that is in this format already keeps its scales where they span the sum, so that rows without a
-   * change keep their bits.
+   * 4 bits are rounded so that as much of a change below their steps survives as they hold; a
+   * weight that is in this format already keeps its scales where they span the sum, so that rows
+   * without a change keep their bits.
    *
    * @param format the format of the result
    * @return the tensor itself where the adapter has nothing for it

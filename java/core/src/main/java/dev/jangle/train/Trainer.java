@@ -148,13 +148,12 @@ public final class Trainer implements AutoCloseable {
       return TrainingState.of(backend, kernels, checkpoint);
     }
     LoraOptions lora = options.lora().get();
-    LoraAdapter start = null;
-    if (options.start().isPresent()) {
-      start = LoraAdapter.open(options.start().get(), checkpoint);
-      requireSame(lora, start);
+    if (options.start().isEmpty()) {
+      return TrainingState.adapter(backend, kernels, checkpoint, lora, options.seed());
     }
-    TrainingState fresh = TrainingState.adapter(backend, kernels, checkpoint, lora, options.seed());
-    return start == null ? fresh : begunAt(fresh, start);
+    LoraAdapter start = LoraAdapter.open(options.start().get(), checkpoint);
+    requireSame(lora, start);
+    return TrainingState.adapter(backend, kernels, checkpoint, lora, start);
   }
 
   private static void requireSame(LoraOptions lora, LoraAdapter start) {
@@ -163,29 +162,6 @@ public final class Trainer implements AutoCloseable {
       throw new TrainingException(
           "%s has rank %d and scale %s, the run has rank %d and scale %s: give the adapter's rank and alpha"
               .formatted(start.path(), config.rank(), config.scale(), lora.rank(), lora.scale()));
-    }
-  }
-
-  private TrainingState begunAt(TrainingState fresh, LoraAdapter start) {
-    boolean whole = false;
-    try {
-      for (ParameterLayout.Slot slot : fresh.layout.slots()) {
-        float[] values =
-            start
-                .values(slot.name())
-                .orElseThrow(
-                    () ->
-                        new TrainingException(
-                            "%s has no tensor %s; training goes on from adapters of all linear layers"
-                                .formatted(start.path(), slot.name())));
-        fresh.weights.set(kernels, slot, values);
-      }
-      whole = true;
-      return fresh;
-    } finally {
-      if (!whole) {
-        fresh.close();
-      }
     }
   }
 

@@ -3,6 +3,7 @@ package dev.jangle.train;
 import dev.jangle.backend.Backend;
 import dev.jangle.backend.Kernels;
 import dev.jangle.format.Checkpoint;
+import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.format.TensorFloats;
 
@@ -75,6 +76,38 @@ final class TrainingState implements AutoCloseable {
           load(kernels, checkpoint, state.frozen);
           draw(kernels, state.weights, seed);
         });
+  }
+
+  /**
+   * The adapters of an earlier run, with new moments; no steps are done.
+   *
+   * @param start of this rank
+   * @throws TrainingException where it lacks a linear layer
+   */
+  static TrainingState adapter(
+      Backend backend,
+      Kernels kernels,
+      Checkpoint checkpoint,
+      LoraOptions lora,
+      LoraAdapter start) {
+    TrainingState state = new TrainingState(backend, checkpoint.config(), lora);
+    return state.filled(
+        () -> {
+          load(kernels, checkpoint, state.frozen);
+          for (ParameterLayout.Slot slot : state.layout.slots()) {
+            state.weights.set(kernels, slot, values(start, slot.name()));
+          }
+        });
+  }
+
+  private static float[] values(LoraAdapter start, String name) {
+    return start
+        .values(name)
+        .orElseThrow(
+            () ->
+                new TrainingException(
+                    "%s has no tensor %s; training goes on from adapters of all linear layers"
+                        .formatted(start.path(), name)));
   }
 
   private TrainingState filled(Runnable fill) {

@@ -40,7 +40,8 @@ public record Probe(
    * @throws IOException where the model cannot be written beside the run's other files
    */
   public double tokensPerPass(Trainer trainer, Path out) throws IOException {
-    Path folder = Files.createTempDirectory(out, "probe-");
+    Path folder = out.resolve("probe-model");
+    delete(folder); // what a killed run left
     try {
       trainer.write(folder);
       ModelOptions options = ModelOptions.defaults().withBackend(backend).withThreads(threads);
@@ -57,6 +58,9 @@ public record Probe(
   }
 
   private static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
     try (Stream<Path> inside = Files.walk(folder)) {
       for (Path path : inside.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
