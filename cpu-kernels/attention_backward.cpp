@@ -1,5 +1,5 @@
 // Gradients of attention_forward.cpp, without atomics, in two passes that each compute the weights
-// p_ij = exp(scale q_i k_j - lse_i) again:
+// p_ij = exp(scale q_i k_j - lse_i), or 0 in row i's gap, again:
 //   delta_i = sum of out_i dout_i
 //   ds_ij = p_ij (dout_i v_j - delta_i)
 //   dq_i = scale * sum_j ds_ij k_j                        by blocks of queries
@@ -79,6 +79,8 @@ void QueryBlock(const AttentionBackwardArgs& a, const Layout& s, int64_t head, i
         const F32 weight = Exp(Sub(LoadLanes(weights + j, lanes), lse));
         StoreLanes(weights + j, Mul(weight, Sub(LoadLanes(slopes + j, lanes), delta)), lanes);
       });
+      const Gap gap = GapOf(a.gaps, first, i + r);
+      for (int64_t j = gap.begin; j < gap.end; j++) weights[j - first] = 0;
       for (int64_t j = keys; j < i + count - first; j++) weights[j] = 0;
     }
     WeightedSum(p + (i - row) * s.ldw, s.ldw, count, s.k_plain + kv_head * s.plain, a.rows,
@@ -93,6 +95,7 @@ void KeyBlock(const AttentionBackwardArgs& a, const Layout& s, int64_t kv_head, 
   const int64_t group = a.heads / a.kv_heads;
   // Column 0 of the blocks is this row.
   const int64_t base = row / kTileColumns * kTileColumns;
+  const int64_t first = SampleStart(a.start, row);
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++) {
     Scores(a.k + column, a.ldkv, row, end, s.q_transposed + head * s.transposed, a.head_dim, row,
            last, a.scale, false, p, s.ldw);
@@ -116,6 +119,10 @@ void KeyBlock(const AttentionBackwardArgs& a, const Layout& s, int64_t kv_head, 
           StoreLanes(weights + i, weight, lanes);
           StoreLanes(slopes + i, Mul(weight, slope), lanes);
         });
+        for (int64_t i = from; a.gaps != nullptr && i < last; i++) {
+          const Gap gap = GapOf(a.gaps, first, i);
+          if (gap.begin <= from && from < gap.end) weights[i] = slopes[i] = 0;
+        }
       }
       const int64_t at = (j - row) * s.ldw + j - base;
       WeightedSum(p + at, s.ldw, count, s.dout_plain + head * s.plain, a.rows, a.head_dim, j, last,

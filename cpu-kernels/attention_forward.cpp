@@ -1,14 +1,17 @@
 // Causal grouped-query attention over packed samples, for training; every row attends its own
-// sample up to itself. Besides the output it keeps the logarithm of each row's sum of exponentials.
+// sample up to itself, but for the row's gap. Besides the output it keeps the logarithm of each
+// row's sum of exponentials.
 //
 // Order of arithmetic, per row and query head, over the keys of its sample in ascending order:
-//   score   one accumulator over head_dim, fma, ascending; times scale
+//   score   one accumulator over head_dim, fma, ascending; times scale; -inf in the gap
 //   m       the largest score;  w = exp(score - m);  l = sum of w (row_sum.h);  lse = m + ln l
 //   out     one accumulator over keys, fma, ascending; divided by l
 // A block of 24 rows takes all its keys at once, so there is nothing to merge: its scores are at
 // most 24 x rows floats, in the worker's part of the scratch.
 //
 // Scratch: keys transposed and values plain (attention_packed.h), each by head; then the workers'.
+#include <cmath>
+
 #include "attention_packed.h"
 #include "tier_ops.h"
 
@@ -54,6 +57,8 @@ void Attend(const AttentionForwardArgs& a, int64_t head, int64_t row, int64_t en
     float* tile = w + (i - row) * ldw;
     float sum[kTileRows];
     for (int64_t r = 0; r < count; r++) {
+      const Gap gap = GapOf(a.gaps, first, i + r);
+      for (int64_t j = gap.begin; j < gap.end; j++) tile[r * ldw + j - first] = -INFINITY;
       float largest;
       sum[r] = Softmax(tile + r * ldw, i + r + 1 - first, i + count - first, &largest);
       a.lse[(i + r) * a.heads + head] = largest + __builtin_logf(sum[r]);

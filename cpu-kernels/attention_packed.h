@@ -29,6 +29,16 @@ inline int64_t SampleEnd(const int32_t* start, int64_t first, int64_t row, int64
   return row;
 }
 
+// The rows of its sample, which begins at row `first`, that row i does not attend; none where end
+// <= begin.
+struct Gap {
+  int64_t begin, end;
+};
+inline Gap GapOf(const int32_t* gaps, int64_t first, int64_t i) {
+  if (gaps == nullptr) return {0, 0};
+  return {gaps[2 * i] < first ? first : gaps[2 * i], gaps[2 * i + 1] < i ? gaps[2 * i + 1] : i};
+}
+
 // The columns of one head of a matrix [rows][heads * head_dim], in two kinds of panels:
 //   transposed  an operand [head_dim][rows]: [panels of rows][head_dim][kTileColumns]
 //   plain       an operand [rows][head_dim]: [panels of head_dim][rows][kTileColumns]

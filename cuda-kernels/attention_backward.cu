@@ -1,5 +1,5 @@
 // Gradients of attention_forward.cu, without atomics, in two kernels that each compute the weights
-// p_ij = exp(scale q_i k_j - lse_i) again:
+// p_ij = exp(scale q_i k_j - lse_i), or 0 in row i's gap, again:
 //   delta_i = sum of out_i dout_i
 //   ds_ij = p_ij (dout_i v_j - delta_i)
 //   dq_i = scale * sum_j ds_ij k_j                              one block per rows of queries, head
@@ -37,6 +37,7 @@ struct BackwardShared {
   float weights[Tile::kWeights];
   float lse[Tile::kRows];  // of the queries that are a tile's columns
   float delta[Tile::kRows];
+  Gap gap[Tile::kRows];
 };
 
 // Grid: row, four heads.
@@ -76,11 +77,14 @@ __device__ __forceinline__ void QueryRun(const AttentionBackwardArgs& a, int64_t
   LoadTile<Tile>(s.dout, a.dout + row * a.ldout + query_at, a.ldout, end - row, dim);
   float lse[4];
   float delta[4];
+  Gap gap[4];
   JG_UNROLL
   for (int r = 0; r < 4; r++) {
-    const int64_t at = min(own + r, end - 1) * a.heads + head;
+    const int64_t i = min(own + r, end - 1);
+    const int64_t at = i * a.heads + head;
     lse[r] = a.lse[at];
     delta[r] = static_cast<const float*>(a.scratch)[at];
+    gap[r] = GapOf(a.gaps, i);
   }
   float4 dq[4][Tile::kVectors];
   Clear<Tile>(dq);
@@ -98,7 +102,8 @@ __device__ __forceinline__ void QueryRun(const AttentionBackwardArgs& a, int64_t
       JG_UNROLL
       for (int c = 0; c < Tile::kColumns; c++) {
         const float weight = expf(score[r][c] * a.scale - lse[r]);
-        slope[r][c] = x + 16 * c < keys + r ? weight * (slope[r][c] - delta[r]) : 0;
+        const bool seen = x + 16 * c < keys + r && !gap[r].Has(key + x + 16 * c);
+        slope[r][c] = seen ? weight * (slope[r][c] - delta[r]) : 0;
       }
     }
     WriteWeights<Tile>(slope, s.weights);
@@ -136,9 +141,11 @@ __device__ __forceinline__ void KeyRun(const AttentionBackwardArgs& a, int64_t k
       LoadTile<Tile>(s.q, a.q + query * a.ldq + head * dim, a.ldq, last - query, dim);
       LoadTile<Tile>(s.dout, a.dout + query * a.ldout + head * dim, a.ldout, last - query, dim);
       if (threadIdx.x < Tile::kRows) {
-        const int64_t at = min(query + threadIdx.x, last - 1) * a.heads + head;
+        const int64_t i = min(query + threadIdx.x, last - 1);
+        const int64_t at = i * a.heads + head;
         s.lse[threadIdx.x] = a.lse[at];
         s.delta[threadIdx.x] = static_cast<const float*>(a.scratch)[at];
+        s.gap[threadIdx.x] = GapOf(a.gaps, i);
       }
       __syncthreads();
       float weight[4][Tile::kColumns];
@@ -152,7 +159,7 @@ __device__ __forceinline__ void KeyRun(const AttentionBackwardArgs& a, int64_t k
         JG_UNROLL
         for (int c = 0; c < Tile::kColumns; c++) {
           const int i = x + 16 * c;
-          const bool seen = first + r <= i && i < count;
+          const bool seen = first + r <= i && i < count && !s.gap[i].Has(own + r);
           weight[r][c] = seen ? expf(weight[r][c] * a.scale - s.lse[i]) : 0;
           slope[r][c] = seen ? weight[r][c] * (slope[r][c] - s.delta[i]) : 0;
         }

@@ -1,10 +1,11 @@
 // Causal grouped-query attention over packed samples, for training; every row attends its own
-// sample up to itself. Besides the output it keeps the logarithm of each row's sum of exponentials.
+// sample up to itself, but for the row's gap. Besides the output it keeps the logarithm of each
+// row's sum of exponentials.
 //
 // One block per (block of rows, query head); see attention_packed.cuh. Keys are taken in tiles that
 // count from the first row of the sample, so a row's bits depend on its sample alone, not on where
 // in the pack that lies. Order of arithmetic, per row and head, over the tiles in ascending order:
-//   score   one accumulator over head_dim, fma, ascending; times scale
+//   score   one accumulator over head_dim, fma, ascending; times scale; -inf in the gap
 //   M'      the larger of M and the largest score of the tile
 //   weight  exp(score - M')
 //   l       l exp(M - M') + the sum of the weights, a thread's own in ascending order, then the
@@ -55,29 +56,35 @@ struct Rows {
   float largest[4];
   float sum[4];
   float4 out[4][Tile::kVectors];
+  Gap gap[4];
 };
 
-// Rows that see `keys` keys of the tile, row 0 of them; row r sees r more. Scores become weights.
+// Rows that see `keys` keys of the tile, which begins at row `key`, row 0 of them; row r sees r
+// more. Scores become weights.
 template <typename Tile>
-__device__ __forceinline__ void Softmax(int keys, float scale, float (&score)[4][Tile::kColumns],
-                                        Rows<Tile>& rows) {
+__device__ __forceinline__ void Softmax(int64_t key, int keys, float scale,
+                                        float (&score)[4][Tile::kColumns], Rows<Tile>& rows) {
   const int x = static_cast<int>(threadIdx.x % 16);
   JG_UNROLL
   for (int r = 0; r < 4; r++) {
     float largest = -INFINITY;
     JG_UNROLL
     for (int c = 0; c < Tile::kColumns; c++) {
-      score[r][c] = x + 16 * c < keys + r ? score[r][c] * scale : -INFINITY;
+      const int j = x + 16 * c;
+      const bool seen = j < keys + r && !rows.gap[r].Has(key + j);
+      score[r][c] = seen ? score[r][c] * scale : -INFINITY;
       largest = fmaxf(largest, score[r][c]);
     }
     largest = fmaxf(rows.largest[r], RowMax(largest));
+    // A gap may have all keys so far: their weights are 0, not exp(-inf + inf).
+    const float finite = largest == -INFINITY ? 0 : largest;
     float sum = 0;
     JG_UNROLL
     for (int c = 0; c < Tile::kColumns; c++) {
-      score[r][c] = expf(score[r][c] - largest);
+      score[r][c] = expf(score[r][c] - finite);
       sum += score[r][c];
     }
-    const float keep = expf(rows.largest[r] - largest);
+    const float keep = expf(rows.largest[r] - finite);
     rows.largest[r] = largest;
     rows.sum[r] = fmaf(rows.sum[r], keep, RowSum(sum));
     Scale<Tile>(rows.out[r], keep);
@@ -99,6 +106,7 @@ __device__ __forceinline__ void Attend(const AttentionForwardArgs& a, int64_t he
   for (int r = 0; r < 4; r++) {
     rows.largest[r] = -INFINITY;
     rows.sum[r] = 0;
+    rows.gap[r] = GapOf(a.gaps, min(row + 4 * y + r, end - 1));
     JG_UNROLL
     for (int v = 0; v < Tile::kVectors; v++) rows.out[r][v] = make_float4(0, 0, 0, 0);
   }
@@ -108,7 +116,7 @@ __device__ __forceinline__ void Attend(const AttentionForwardArgs& a, int64_t he
     __syncthreads();
     float score[4][Tile::kColumns];
     Scores<Tile>(s.q, s.k, dim, score);
-    Softmax<Tile>(static_cast<int>(row - key) + 4 * y + 1, a.scale, score, rows);
+    Softmax<Tile>(key, static_cast<int>(row - key) + 4 * y + 1, a.scale, score, rows);
     WriteWeights<Tile>(score, s.weights);
     __syncwarp();
     AddWeighted<Tile>(s.weights, s.v, dim, rows.out);

@@ -58,6 +58,16 @@ __device__ __forceinline__ int64_t SampleEnd(const int32_t* start, int64_t row, 
   return end;
 }
 
+// The rows of its sample that row i does not attend.
+struct Gap {
+  int32_t begin, end;
+  __device__ __forceinline__ bool Has(int64_t row) const { return begin <= row && row < end; }
+};
+__device__ __forceinline__ Gap GapOf(const int32_t* gaps, int64_t i) {
+  if (gaps == nullptr) return {0, 0};
+  return {gaps[2 * i], static_cast<int32_t>(min(static_cast<int64_t>(gaps[2 * i + 1]), i))};
+}
+
 // Copies `count` rows of a head of dim elements. The tile's other rows become 0, and so do elements
 // from dim up to a multiple of 4.
 template <typename Tile>

@@ -54,10 +54,11 @@ int32_t jg_attention_backward_scratch_bytes(jg_context* context, int64_t rows, i
   return JG_OK;
 }
 
-int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start, int64_t heads,
-                             int64_t kv_heads, int64_t head_dim, float scale, const float* q,
-                             int64_t ldq, const float* k, const float* v, int64_t ldkv, float* out,
-                             int64_t ldout, float* lse, void* scratch, int64_t scratch_bytes) {
+int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start,
+                             const int32_t* gaps, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                             float scale, const float* q, int64_t ldq, const float* k,
+                             const float* v, int64_t ldkv, float* out, int64_t ldout, float* lse,
+                             void* scratch, int64_t scratch_bytes) {
   return Guard([&] {
     const char* call = "jg_attention_forward";
     JG_REQUIRE(stream != nullptr && start != nullptr && q != nullptr && k != nullptr &&
@@ -69,19 +70,19 @@ int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* sta
         call,
         jangle::AttentionForwardScratchBytes(stream->context, rows, heads, kv_heads, head_dim),
         scratch, scratch_bytes));
-    const jangle::AttentionForwardArgs args{rows,  start, heads, kv_heads, head_dim,
-                                            scale, q,     ldq,   k,        v,
-                                            ldkv,  out,   ldout, lse,      scratch};
+    const jangle::AttentionForwardArgs args{rows,  start, gaps, heads,  kv_heads, head_dim,
+                                            scale, q,     ldq,  k,      v,        ldkv,
+                                            out,   ldout, lse,  scratch};
     return jangle::RunAttentionForward(stream, args);
   });
 }
 
-int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* start, int64_t heads,
-                              int64_t kv_heads, int64_t head_dim, float scale, const float* q,
-                              int64_t ldq, const float* k, const float* v, int64_t ldkv,
-                              const float* out, const float* dout, int64_t ldout, const float* lse,
-                              float* dq, float* dk, float* dv, void* scratch,
-                              int64_t scratch_bytes) {
+int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* start,
+                              const int32_t* gaps, int64_t heads, int64_t kv_heads,
+                              int64_t head_dim, float scale, const float* q, int64_t ldq,
+                              const float* k, const float* v, int64_t ldkv, const float* out,
+                              const float* dout, int64_t ldout, const float* lse, float* dq,
+                              float* dk, float* dv, void* scratch, int64_t scratch_bytes) {
   return Guard([&] {
     const char* call = "jg_attention_backward";
     JG_REQUIRE(stream != nullptr && start != nullptr && q != nullptr && k != nullptr &&
@@ -94,9 +95,9 @@ int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* st
         call,
         jangle::AttentionBackwardScratchBytes(stream->context, rows, heads, kv_heads, head_dim),
         scratch, scratch_bytes));
-    const jangle::AttentionBackwardArgs args{rows, start, heads, kv_heads, head_dim, scale, q,
-                                             ldq,  k,     v,     ldkv,     out,      dout,  ldout,
-                                             lse,  dq,    dk,    dv,       scratch};
+    const jangle::AttentionBackwardArgs args{rows,  start, gaps, heads, kv_heads, head_dim, scale,
+                                             q,     ldq,   k,    v,     ldkv,     out,      dout,
+                                             ldout, lse,   dq,   dk,    dv,       scratch};
     return jangle::RunAttentionBackward(stream, args);
   });
 }

@@ -87,6 +87,7 @@ struct SwigluBackwardArgs {
 struct AttentionForwardArgs {
   int64_t rows;
   const int32_t* start;
+  const int32_t* gaps;
   int64_t heads, kv_heads, head_dim;
   float scale;
   const float* q;
@@ -103,6 +104,7 @@ struct AttentionForwardArgs {
 struct AttentionBackwardArgs {
   int64_t rows;
   const int32_t* start;
+  const int32_t* gaps;
   int64_t heads, kv_heads, head_dim;
   float scale;
   const float* q;

@@ -384,25 +384,29 @@ JG_API int32_t jg_attention_forward_scratch_bytes(jg_context* context, int64_t r
 JG_API int32_t jg_attention_backward_scratch_bytes(jg_context* context, int64_t rows, int64_t heads,
                                                    int64_t kv_heads, int64_t head_dim,
                                                    int64_t* scratch_bytes);
-/* Causal grouped-query attention over packed samples: row i attends the rows [start[i], i].
+/* Causal grouped-query attention over packed samples: row i attends the rows [start[i], i], but not
+   [gaps[i][0], gaps[i][1]).
    start [rows]: the first row of the row's own sample, ascending; one outside of [0, i] counts as
-   the nearest inside. q, out: [rows][heads * head_dim]; k, v: [rows][kv_heads * head_dim], sharing
-   ldkv. lse [rows][heads]: the natural logarithm of the sum over keys of exp(scale * q k), for the
-   backward pass. Samples do not see each other at all, not even a NaN. Heads of more than 256
-   elements are JG_UNSUPPORTED on a GPU. */
+   the nearest inside. gaps [rows][2], or null for none: what lies outside of [start[i], i) does not
+   count. So rows behind a sample can go on from any of its rows, as branches of it; the values of
+   rows in a gap must be finite. q, out: [rows][heads * head_dim]; k, v: [rows][kv_heads *
+   head_dim], sharing ldkv. lse [rows][heads]: the natural logarithm of the sum over keys of
+   exp(scale * q k), for the backward pass. Samples do not see each other at all, not even a NaN.
+   Heads of more than 256 elements are JG_UNSUPPORTED on a GPU. */
 JG_API int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start,
-                                    int64_t heads, int64_t kv_heads, int64_t head_dim, float scale,
-                                    const float* q, int64_t ldq, const float* k, const float* v,
-                                    int64_t ldkv, float* out, int64_t ldout, float* lse,
-                                    void* scratch, int64_t scratch_bytes);
+                                    const int32_t* gaps, int64_t heads, int64_t kv_heads,
+                                    int64_t head_dim, float scale, const float* q, int64_t ldq,
+                                    const float* k, const float* v, int64_t ldkv, float* out,
+                                    int64_t ldout, float* lse, void* scratch,
+                                    int64_t scratch_bytes);
 /* Gradients of jg_attention_forward from its inputs, out and lse. dq has q's leading dimension, dk
    and dv that of k and v, dout that of out. */
 JG_API int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* start,
-                                     int64_t heads, int64_t kv_heads, int64_t head_dim, float scale,
-                                     const float* q, int64_t ldq, const float* k, const float* v,
-                                     int64_t ldkv, const float* out, const float* dout,
-                                     int64_t ldout, const float* lse, float* dq, float* dk,
-                                     float* dv, void* scratch, int64_t scratch_bytes);
+                                     const int32_t* gaps, int64_t heads, int64_t kv_heads,
+                                     int64_t head_dim, float scale, const float* q, int64_t ldq,
+                                     const float* k, const float* v, int64_t ldkv, const float* out,
+                                     const float* dout, int64_t ldout, const float* lse, float* dq,
+                                     float* dk, float* dv, void* scratch, int64_t scratch_bytes);
 
 /* loss[i] = ln(sum_j exp(logits[i][j])) - logits[i][targets[i]], not weighted; and in place
    logits[i][j] = weights[i] * (softmax(logits[i])[j] - (j == targets[i])). A target of -1, or any

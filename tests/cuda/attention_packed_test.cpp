@@ -51,7 +51,8 @@ PackedResult<float> Run(const Device& device, const PackedShape& s, float scale,
   const DeviceArray<float> dout(device, Padded(in.dout, s.rows, pad));
   const DeviceArray<float> k(device, Padded(in.k, s.rows, pad));
   const DeviceArray<float> v(device, Padded(in.v, s.rows, pad));
-  const DeviceArray<int32_t> start(device, s.start);
+  const DeviceArray<int32_t> start(device, s.start), gap_rows(device, s.gaps);
+  const int32_t* gaps = s.gaps.empty() ? nullptr : gap_rows.data();
   const auto poison = [&](int64_t size) {
     return std::vector<float>(static_cast<size_t>(size), NAN);
   };
@@ -65,10 +66,10 @@ PackedResult<float> Run(const Device& device, const PackedShape& s, float scale,
   CHECK_OK(jg_attention_backward_scratch_bytes(device.context(), s.rows, s.heads, s.kv_heads,
                                                s.head_dim, &backward_bytes));
   const DeviceArray<uint8_t> scratch(device, std::max(forward_bytes, backward_bytes));
-  CHECK_OK(jg_attention_forward(device.stream(), s.rows, start.data(), s.heads, s.kv_heads,
+  CHECK_OK(jg_attention_forward(device.stream(), s.rows, start.data(), gaps, s.heads, s.kv_heads,
                                 s.head_dim, scale, q.data(), nq + pad, k.data(), v.data(), nk + pad,
                                 out.data(), nq + pad, lse.data(), scratch.data(), scratch.size()));
-  CHECK_OK(jg_attention_backward(device.stream(), s.rows, start.data(), s.heads, s.kv_heads,
+  CHECK_OK(jg_attention_backward(device.stream(), s.rows, start.data(), gaps, s.heads, s.kv_heads,
                                  s.head_dim, scale, q.data(), nq + pad, k.data(), v.data(),
                                  nk + pad, out.data(), dout.data(), nq + pad, lse.data(), dq.data(),
                                  dk.data(), dv.data(), scratch.data(), scratch.size()));
@@ -119,6 +120,25 @@ TEST(attention_packed_matches_double) {
     CheckNear("out", got.out, naive.out, exact.out, 4);
     CheckNear("lse", got.lse, naive.lse, exact.lse, 4);
     // Weights come again from a rounded lse: a relative error of some units of its last place.
+    CheckNear("dq", got.dq, naive.dq, exact.dq, 16);
+    CheckNear("dk", got.dk, naive.dk, exact.dk, 16);
+    CheckNear("dv", got.dv, naive.dv, exact.dv, 16);
+  }
+}
+
+TEST(attention_packed_matches_double_with_gaps) {
+  const Device device;
+  Random random(8);
+  for (const PackedShape& packed : {Packed(2, 1, 1, 8, {}), Packed(200, 3, 1, 16, {3, 64, 67}),
+                                    Packed(67, 2, 1, 70, {32}), Packed(50, 1, 1, 130, {17})}) {
+    CHECK_CONTEXT("%d rows", static_cast<int>(packed.rows));
+    const PackedShape s = WithGaps(packed, random);
+    const Inputs in = Normal(s, static_cast<uint64_t>(s.rows));
+    const auto got = Run(device, s, 0.2f, in, s.rows % 3);
+    const auto exact = Reference<double>(s, 0.2f, in);
+    const auto naive = Reference<float>(s, 0.2f, in);
+    CheckNear("out", got.out, naive.out, exact.out, 4);
+    CheckNear("lse", got.lse, naive.lse, exact.lse, 4);
     CheckNear("dq", got.dq, naive.dq, exact.dq, 16);
     CheckNear("dk", got.dk, naive.dk, exact.dk, 16);
     CheckNear("dv", got.dv, naive.dv, exact.dv, 16);
@@ -198,12 +218,13 @@ TEST(attention_packed_is_causal) {
   }
 }
 
-// Wrong starts are no reason to leave the arrays.
+// Wrong starts and gaps are no reason to leave the arrays.
 TEST(attention_packed_survives_any_start) {
   const Device device;
   PackedShape s = Packed(70, 2, 1, 8, {});
   Random random(7);
   for (int32_t& start : s.start) start = static_cast<int32_t>(random.Next());
+  for (int64_t i = 0; i < 2 * s.rows; i++) s.gaps.push_back(static_cast<int32_t>(random.Next()));
   const auto got = Run(device, s, 0.3f, Normal(s, 7));
   CHECK_EQ(got.out.size(), static_cast<size_t>(s.QuerySize()));
 }
@@ -220,8 +241,9 @@ TEST(attention_packed_refuses_longer_heads) {
   const float* in = x.data();
   const DeviceArray<float> out(device, 257), lse(device, 1);
   const auto status = [&](int64_t dim) {
-    return jg_attention_forward(device.stream(), 1, start.data(), 1, 1, dim, 1, in, dim, in, in,
-                                dim, out.data(), dim, lse.data(), scratch.data(), scratch.size());
+    return jg_attention_forward(device.stream(), 1, start.data(), nullptr, 1, 1, dim, 1, in, dim,
+                                in, in, dim, out.data(), dim, lse.data(), scratch.data(),
+                                scratch.size());
   };
   CHECK_OK(status(256));
   if (tier <= JG_TIER_AVX512BF16) {
@@ -230,9 +252,9 @@ TEST(attention_packed_refuses_longer_heads) {
   }
   CHECK_EQ(status(257), JG_UNSUPPORTED);
   CHECK(std::strstr(jg_last_error(), "jg_attention_forward: head_dim 257") != nullptr);
-  CHECK_EQ(jg_attention_backward(device.stream(), 1, start.data(), 1, 1, 257, 1, in, 257, in, in,
-                                 257, in, in, 257, lse.data(), out.data(), out.data(), out.data(),
-                                 scratch.data(), scratch.size()),
+  CHECK_EQ(jg_attention_backward(device.stream(), 1, start.data(), nullptr, 1, 1, 257, 1, in, 257,
+                                 in, in, 257, in, in, 257, lse.data(), out.data(), out.data(),
+                                 out.data(), scratch.data(), scratch.size()),
            JG_UNSUPPORTED);
   CHECK(std::strstr(jg_last_error(), "jg_attention_backward: head_dim 257") != nullptr);
 }

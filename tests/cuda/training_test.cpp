@@ -81,14 +81,14 @@ class Step {
                             At(kQ), kHidden));
     CHECK_OK(jg_rope_rows(s, kRows, positions_.data(), kHeads, kHeadDim, angles_.data(), kPositions,
                           0, At(kQ), kHidden));
-    CHECK_OK(jg_attention_forward(s, kRows, start_.data(), kHeads, kKvHeads, kHeadDim, 0.2f, At(kQ),
-                                  kHidden, k_.data(), k_.data(), kKvSize, At(kOut), kHidden,
-                                  At(kLse), scratch, kScratch));
+    CHECK_OK(jg_attention_forward(s, kRows, start_.data(), nullptr, kHeads, kKvHeads, kHeadDim,
+                                  0.2f, At(kQ), kHidden, k_.data(), k_.data(), kKvSize, At(kOut),
+                                  kHidden, At(kLse), scratch, kScratch));
     CHECK_OK(jg_cross_entropy(s, kRows, kVocabulary, At(kLogits), kVocabulary, targets_.data(),
                               row_weights_.data(), loss_.data()));
-    CHECK_OK(jg_attention_backward(s, kRows, start_.data(), kHeads, kKvHeads, kHeadDim, 0.2f,
-                                   At(kQ), kHidden, k_.data(), k_.data(), kKvSize, At(kOut), At(kQ),
-                                   kHidden, At(kLse), At(kDq), At(kDk), At(kDv), scratch,
+    CHECK_OK(jg_attention_backward(s, kRows, start_.data(), nullptr, kHeads, kKvHeads, kHeadDim,
+                                   0.2f, At(kQ), kHidden, k_.data(), k_.data(), kKvSize, At(kOut),
+                                   At(kQ), kHidden, At(kLse), At(kDq), At(kDk), At(kDv), scratch,
                                    kScratch));
     CHECK_OK(jg_rmsnorm_backward(s, kRows, 1, kHidden, At(kOut), kHidden, gain_.data(), 1e-5f,
                                  At(kDq), kHidden, 0, At(kDx), kHidden, At(kDgain), scratch,

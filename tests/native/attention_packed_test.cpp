@@ -62,17 +62,18 @@ PackedResult<float> Run(const Kernels& kernels, const PackedShape& s, float scal
   const int64_t nk = s.kv_heads * s.head_dim;
   GuardedBuffer<float> q(Padded(in.q, s.rows, pad)), dout(Padded(in.dout, s.rows, pad));
   GuardedBuffer<float> k(Padded(in.k, s.rows, pad)), v(Padded(in.v, s.rows, pad));
-  GuardedBuffer<int32_t> start(s.start);
+  GuardedBuffer<int32_t> start(s.start), gap_rows(s.gaps);
+  const int32_t* gaps = s.gaps.empty() ? nullptr : gap_rows.data();
   GuardedBuffer<float> out(q.size()), dq(q.size()), dk(k.size()), dv(k.size());
   GuardedBuffer<float> lse(static_cast<size_t>(s.rows * s.heads));
   {
     const int64_t bytes =
         kernels.attention_forward_scratch_bytes(s.rows, s.kv_heads, s.head_dim, workers);
     GuardedBuffer<char> scratch(static_cast<size_t>((bytes + 63) / 64 * 64));
-    const AttentionForwardArgs args = {s.rows,     start.data(), s.heads,       s.kv_heads,
-                                       s.head_dim, scale,        q.data(),      nq + pad,
-                                       k.data(),   v.data(),     nk + pad,      out.data(),
-                                       nq + pad,   lse.data(),   scratch.data()};
+    const AttentionForwardArgs args = {s.rows,     start.data(), gaps,       s.heads,
+                                       s.kv_heads, s.head_dim,   scale,      q.data(),
+                                       nq + pad,   k.data(),     v.data(),   nk + pad,
+                                       out.data(), nq + pad,     lse.data(), scratch.data()};
     RunItems(kernels.attention_forward_pack, args, kernels.attention_pack_items(s.rows), cut,
              workers);
     RunItems(kernels.attention_forward, args, kernels.attention_blocks(s.rows) * s.heads, cut,
@@ -83,9 +84,9 @@ PackedResult<float> Run(const Kernels& kernels, const PackedShape& s, float scal
       kernels.attention_backward_scratch_bytes(s.rows, s.heads, s.kv_heads, s.head_dim, workers);
   GuardedBuffer<char> scratch(static_cast<size_t>((bytes + 63) / 64 * 64));
   const AttentionBackwardArgs args = {
-      s.rows,     start.data(), s.heads,   s.kv_heads, s.head_dim,    scale,       q.data(),
-      nq + pad,   k.data(),     v.data(),  nk + pad,   out.data(),    dout.data(), nq + pad,
-      lse.data(), dq.data(),    dk.data(), dv.data(),  scratch.data()};
+      s.rows,   start.data(), gaps,      s.heads,   s.kv_heads, s.head_dim,    scale,
+      q.data(), nq + pad,     k.data(),  v.data(),  nk + pad,   out.data(),    dout.data(),
+      nq + pad, lse.data(),   dq.data(), dk.data(), dv.data(),  scratch.data()};
   RunItems(kernels.attention_backward_pack, args, kernels.attention_pack_items(s.rows), cut,
            workers);
   const int64_t blocks = kernels.attention_blocks(s.rows);
@@ -127,7 +128,8 @@ void CheckSame(const PackedResult<float>& got, const PackedResult<float>& want) 
 }  // namespace
 
 TEST(attention_packed_reference_gradient_is_that_of_finite_differences) {
-  const PackedShape s = Packed(7, 4, 2, 3, {0, 2, 3});
+  Random random(1);
+  const PackedShape s = WithGaps(Packed(7, 4, 2, 3, {0, 2, 3}), random);
   const Inputs in = Normal(s, 1);
   const auto q = As<double>(in.q), k = As<double>(in.k), v = As<double>(in.v);
   const auto dout = As<double>(in.dout);
@@ -159,6 +161,27 @@ TEST(attention_packed_matches_double) {
       CheckNear("out", got.out, naive.out, exact.out, 4);
       CheckNear("lse", got.lse, naive.lse, exact.lse, 4);
       // Weights come again from a rounded lse: a relative error of some units of its last place.
+      CheckNear("dq", got.dq, naive.dq, exact.dq, 16);
+      CheckNear("dk", got.dk, naive.dk, exact.dk, 16);
+      CheckNear("dv", got.dv, naive.dv, exact.dv, 16);
+    }
+  }
+}
+
+TEST(attention_packed_matches_double_with_gaps) {
+  for (const Tier& tier : Tiers()) {
+    Random random(8);
+    for (const PackedShape& packed :
+         {Packed(2, 1, 1, 8, {}), Packed(130, 4, 2, 16, {3, 50, 51, 120}),
+          Packed(77, 2, 2, 20, {24, 48}), Packed(200, 3, 3, 64, {100})}) {
+      CHECK_CONTEXT("tier %s, %d rows", tier.name, static_cast<int>(packed.rows));
+      const PackedShape s = WithGaps(packed, random);
+      const Inputs in = Normal(s, static_cast<uint64_t>(s.rows));
+      const auto got = Run(*tier.kernels, s, 0.2f, in, s.rows % 3);
+      const auto exact = Reference<double>(s, 0.2f, in);
+      const auto naive = Reference<float>(s, 0.2f, in);
+      CheckNear("out", got.out, naive.out, exact.out, 4);
+      CheckNear("lse", got.lse, naive.lse, exact.lse, 4);
       CheckNear("dq", got.dq, naive.dq, exact.dq, 16);
       CheckNear("dk", got.dk, naive.dk, exact.dk, 16);
       CheckNear("dv", got.dv, naive.dv, exact.dv, 16);
@@ -257,12 +280,15 @@ TEST(attention_packed_is_causal) {
   }
 }
 
-// Wrong starts are no reason to leave the arrays (which end at guard pages).
+// Wrong starts and gaps are no reason to leave the arrays (which end at guard pages).
 TEST(attention_packed_survives_any_start) {
   for (const Tier& tier : Tiers()) {
     PackedShape s = Packed(70, 2, 1, 8, {});
     Random random(7);
     for (int32_t& start : s.start) start = static_cast<int32_t>(random.Next());
+    for (int64_t i = 0; i < 2 * s.rows; i++) {
+      s.gaps.push_back(static_cast<int32_t>(random.Next()));
+    }
     const auto got = Run(*tier.kernels, s, 0.3f, Normal(s, 7));
     CHECK_EQ(got.out.size(), static_cast<size_t>(s.QuerySize()));
   }

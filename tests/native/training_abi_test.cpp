@@ -98,9 +98,9 @@ struct Step {
                     q.data(), kHidden));
     Ok(jg_gemm(s, JG_F32, kRows, kKvSize, kHidden, 0.5f, 0, x.data(), kHidden, 0, table.data(),
                kKvSize, 0, k.data(), kKvSize, scratch, kScratch));
-    Ok(jg_attention_forward(s, kRows, start.data(), kHeads, kKvHeads, kHeadDim, 0.2f, q.data(),
-                            kHidden, k.data(), k.data(), kKvSize, out.data(), kHidden, lse.data(),
-                            scratch, kScratch));
+    Ok(jg_attention_forward(s, kRows, start.data(), nullptr, kHeads, kKvHeads, kHeadDim, 0.2f,
+                            q.data(), kHidden, k.data(), k.data(), kKvSize, out.data(), kHidden,
+                            lse.data(), scratch, kScratch));
     Ok(jg_gemm(s, JG_F32, kRows, kVocabulary, kHidden, 1, 0, out.data(), kHidden, 1, head.data(),
                kHidden, 0, logits.data(), kVocabulary, scratch, kScratch));
     Ok(jg_cross_entropy(s, kRows, kVocabulary, logits.data(), kVocabulary, targets.data(),
@@ -109,9 +109,10 @@ struct Step {
                head.data(), kHidden, 0, dx.data(), kHidden, scratch, kScratch));
     Ok(jg_gemm(s, JG_F32, kVocabulary, kHidden, kRows, 1, 1, logits.data(), kVocabulary, 0,
                out.data(), kHidden, 0, dw.data(), kHidden, scratch, kScratch));
-    Ok(jg_attention_backward(s, kRows, start.data(), kHeads, kKvHeads, kHeadDim, 0.2f, q.data(),
-                             kHidden, k.data(), k.data(), kKvSize, out.data(), dx.data(), kHidden,
-                             lse.data(), dq.data(), dk.data(), dv.data(), scratch, kScratch));
+    Ok(jg_attention_backward(s, kRows, start.data(), nullptr, kHeads, kKvHeads, kHeadDim, 0.2f,
+                             q.data(), kHidden, k.data(), k.data(), kKvSize, out.data(), dx.data(),
+                             kHidden, lse.data(), dq.data(), dk.data(), dv.data(), scratch,
+                             kScratch));
     Ok(jg_rmsnorm_backward(s, kRows, 1, kHidden, x.data(), kHidden, gain.data(), 1e-5f, dq.data(),
                            kHidden, 0, dn.data(), kHidden, dgain.data(), scratch, kScratch));
     Ok(jg_swiglu_backward(s, kRows, kInner / 2, y.data(), y.data() + kInner / 2, kInner,
@@ -239,15 +240,17 @@ TEST(training_refuses_wrong_arguments) {
   Refused(jg_rope_rows(s, 2, ids, 2, 7, x, 4, 0, x, 14), "head_dim 7; must be even");
   Refused(jg_rope_rows(s, 2, ids, 2, 8, x, 0, 0, x, 16), "a table of 0 positions");
   Refused(jg_swiglu_backward(s, 2, 8, x, x, 8, x, 7, x, x, 8), "short rows");
-  Refused(jg_attention_forward(s, 2, ids, 3, 2, 8, 1, x, 24, x, x, 16, x, 24, x, scratch, all),
-          "3 heads on 2 of 8");
-  Refused(jg_attention_forward(s, 2, ids, 2, 2, 8, 1, x, 16, x, x, 15, x, 16, x, scratch, all),
-          "rows of 16, 15 and 16");
-  Refused(jg_attention_backward(s, 2, ids, 2, 2, 8, 1, x, 16, x, x, 16, x, x, 16, x, x, x, nullptr,
-                                scratch, all),
+  Refused(
+      jg_attention_forward(s, 2, ids, nullptr, 3, 2, 8, 1, x, 24, x, x, 16, x, 24, x, scratch, all),
+      "3 heads on 2 of 8");
+  Refused(
+      jg_attention_forward(s, 2, ids, nullptr, 2, 2, 8, 1, x, 16, x, x, 15, x, 16, x, scratch, all),
+      "rows of 16, 15 and 16");
+  Refused(jg_attention_backward(s, 2, ids, nullptr, 2, 2, 8, 1, x, 16, x, x, 16, x, x, 16, x, x, x,
+                                nullptr, scratch, all),
           "null argument");
-  Refused(jg_attention_backward(s, 2, ids, 2, 2, 8, 1, x, 16, x, x, 16, x, x, 16, x, x, x, x,
-                                scratch, 64),
+  Refused(jg_attention_backward(s, 2, ids, nullptr, 2, 2, 8, 1, x, 16, x, x, 16, x, x, 16, x, x, x,
+                                x, scratch, 64),
           "64 bytes of scratch");
   Refused(jg_cross_entropy(s, 2, 8, x, 7, ids, x, loss), "short rows");
   Refused(jg_sum_squares(s, 0, x, loss, scratch, all), "0 elements");

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 
+#include "random.h"
 #include "reference.h"
 
 namespace jangle::test {
@@ -101,6 +103,11 @@ std::vector<Real> CrossEntropyBackwardReference(std::vector<Real> logits, int64_
 struct PackedShape {
   int64_t rows, heads, kv_heads, head_dim;
   std::vector<int32_t> start;
+  std::vector<int32_t> gaps;  // [rows][2]; empty: none
+  bool Sees(int64_t i, int64_t j) const {
+    const auto at = static_cast<size_t>(2 * i);
+    return j == i || gaps.empty() || j < gaps[at] || j >= gaps[at + 1];
+  }
   int64_t QuerySize() const { return rows * heads * head_dim; }
   int64_t KeySize() const { return rows * kv_heads * head_dim; }
 };
@@ -108,11 +115,24 @@ struct PackedShape {
 // Packed samples that begin at these rows.
 inline PackedShape Packed(int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_dim,
                           const std::vector<int32_t>& begins) {
-  PackedShape shape = {rows, heads, kv_heads, head_dim, {}};
+  PackedShape shape = {rows, heads, kv_heads, head_dim, {}, {}};
   int32_t begin = 0;
   for (int32_t i = 0; i < rows; i++) {
     if (std::find(begins.begin(), begins.end(), i) != begins.end()) begin = i;
     shape.start.push_back(begin);
+  }
+  return shape;
+}
+
+// The same with a gap for two of three rows, some longer than what the row would attend.
+inline PackedShape WithGaps(PackedShape shape, Random& random) {
+  for (int32_t i = 0; i < shape.rows; i++) {
+    const int32_t start = shape.start[static_cast<size_t>(i)];
+    const auto length = static_cast<uint64_t>(i + 1 - start);
+    const int32_t begin = start + static_cast<int32_t>(random.Below(length));
+    const int32_t end = begin + static_cast<int32_t>(random.Below(length + 2));
+    shape.gaps.push_back(i % 5 == 4 ? start - 3 : begin);
+    shape.gaps.push_back(i % 3 == 1 ? begin : end);
   }
   return shape;
 }
@@ -154,7 +174,10 @@ PackedResult<Real> PackedAttentionReference(const PackedShape& s, Real scale,
       };
       const int64_t first = s.start[static_cast<size_t>(i)];
       std::vector<Real> w;
-      for (int64_t j = first; j <= i; j++) w.push_back(scale * dot(q, at_q, k, at_k(j)));
+      for (int64_t j = first; j <= i; j++) {
+        const Real hidden = -std::numeric_limits<Real>::infinity();
+        w.push_back(s.Sees(i, j) ? scale * dot(q, at_q, k, at_k(j)) : hidden);
+      }
       const Real most = *std::max_element(w.begin(), w.end());
       Real sum = 0;
       for (Real& weight : w) sum += weight = std::exp(weight - most);

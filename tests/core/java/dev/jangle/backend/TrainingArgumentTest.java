@@ -58,33 +58,40 @@ class TrainingArgumentTest {
     DeviceBuffer two = device.ones(8);
     Refusal.of(
         SHAPE,
-        () -> products.attentionForward(ids, 3, 1, q, k, k, q, lse, scratch),
+        () -> products.attentionForward(ids, null, 3, 1, q, k, k, q, lse, scratch),
         "queries of whole heads");
     Refusal.of(
-        SHAPE, () -> products.attentionForward(ids, 0, 1, q, k, k, q, lse, scratch), "heads of 0");
+        SHAPE,
+        () -> products.attentionForward(ids, null, 0, 1, q, k, k, q, lse, scratch),
+        "heads of 0");
     Refusal.of(
         SHAPE,
-        () -> products.attentionForward(ids, 4, 1, q, k, k.top(2), q, lse, scratch),
+        () -> products.attentionForward(ids, null, 4, 1, q, k, k.top(2), q, lse, scratch),
         "values: rows");
     Refusal.of(
-        SHAPE, () -> products.attentionForward(ids, 4, 1, q, k, k, k, lse, scratch), "outputs");
+        SHAPE,
+        () -> products.attentionForward(ids, null, 4, 1, q, k, k, k, lse, scratch),
+        "outputs");
     Refusal.of(
         SHAPE,
-        () -> products.attentionForward(ids, 8, 1, q, k, k, q, lse, scratch),
+        () -> products.attentionForward(ids, null, 8, 1, q, k, k, q, lse, scratch),
         "columns of lse",
         "found 4, expected 2");
     Refusal.of(
-        BOUNDS, () -> products.attentionForward(two, 4, 1, q, k, k, q, lse, scratch), "12", "8");
+        BOUNDS,
+        () -> products.attentionForward(two, null, 4, 1, q, k, k, q, lse, scratch),
+        "12",
+        "8");
     Refusal.of(
         SHAPE,
         () ->
             products.attentionBackward(
-                ids, 4, 1, q, k, k, q, lse, q, q, k, k.columns(0, 4), scratch),
+                ids, null, 4, 1, q, k, k, q, lse, q, q, k, k.columns(0, 4), scratch),
         "dv: columns");
     Matrix dense = Matrix.of(device.ones(3 * 8 * 4), 3, 8);
     Refusal.of(
         SHAPE,
-        () -> products.attentionBackward(ids, 4, 1, q, k, k, q, lse, q, q, dense, k, scratch),
+        () -> products.attentionBackward(ids, null, 4, 1, q, k, k, q, lse, q, q, dense, k, scratch),
         "dk: row distance");
     Refusal.of(NATIVE, () -> products.attentionForwardScratchBytes(3, 3, 2, 8), "3 heads on 2");
     Refusal.of(NATIVE, () -> products.attentionBackwardScratchBytes(3, 4, 2, 0), "of 0");
@@ -96,12 +103,12 @@ class TrainingArgumentTest {
     Matrix out = device.output(1, 257);
     Matrix lse = Matrix.of(device.ones(4), 1, 1);
     if (Machine.kind() == BackendKind.CPU) {
-      products.attentionForward(ids, 257, 1, x, x, x, out, lse, scratch);
+      products.attentionForward(ids, null, 257, 1, x, x, x, out, lse, scratch);
       return;
     }
     Refusal.of(
         NATIVE,
-        () -> products.attentionForward(ids, 257, 1, x, x, x, out, lse, scratch),
+        () -> products.attentionForward(ids, null, 257, 1, x, x, x, out, lse, scratch),
         "head_dim 257");
   }
 

@@ -9,6 +9,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Products and attention of training, with rows that lie apart. */
 class TrainingProductsTest {
   private static final int[] START = {0, 0, 2, 2, 2, 2, 6};
+
+  /** Of rows 4 and 5, which do not attend row 3, and rows 3 and 4. */
+  private static final int[] GAPS = {0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 3, 5, 0, 0};
+
   private static final int HEADS = 4;
   private static final int KV_HEADS = 2;
   private static final int HEAD_DIM = 3;
@@ -83,6 +87,7 @@ class TrainingProductsTest {
       float[][] v = TestData.normals(3, rows, KV_HEADS * HEAD_DIM);
       float[][] dout = TestData.normals(4, rows, HEADS * HEAD_DIM);
       DeviceBuffer start = Training.ints(device, START);
+      DeviceBuffer gaps = Training.ints(device, GAPS);
       Matrix qs = device.input(q);
       Matrix ks = device.input(k);
       Matrix vs = device.input(v);
@@ -93,14 +98,27 @@ class TrainingProductsTest {
               Math.max(
                   products.attentionForwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM),
                   products.attentionBackwardScratchBytes(rows, HEADS, KV_HEADS, HEAD_DIM)));
-      products.attentionForward(start, HEAD_DIM, SCALE, qs, ks, vs, out, lse, scratch);
+      products.attentionForward(start, gaps, HEAD_DIM, SCALE, qs, ks, vs, out, lse, scratch);
       near(attention(Training.widen(q), Training.widen(k), Training.widen(v)), device.read(out));
 
       Matrix dq = device.output(rows, HEADS * HEAD_DIM);
       Matrix dk = device.output(rows, KV_HEADS * HEAD_DIM);
       Matrix dv = device.output(rows, KV_HEADS * HEAD_DIM);
       products.attentionBackward(
-          start, HEAD_DIM, SCALE, qs, ks, vs, out, lse, device.input(dout), dq, dk, dv, scratch);
+          start,
+          gaps,
+          HEAD_DIM,
+          SCALE,
+          qs,
+          ks,
+          vs,
+          out,
+          lse,
+          device.input(dout),
+          dq,
+          dk,
+          dv,
+          scratch);
       double[][] x = Training.widen(q);
       double[][] y = Training.widen(k);
       double[][] z = Training.widen(v);
@@ -128,7 +146,8 @@ class TrainingProductsTest {
           for (int d = 0; d < HEAD_DIM; d++) {
             score += q[i][own + d] * k[j][shared + d];
           }
-          weights[j] = Math.exp(SCALE * score);
+          boolean seen = j < GAPS[2 * i] || j >= GAPS[2 * i + 1];
+          weights[j] = seen ? Math.exp(SCALE * score) : 0;
           sum += weights[j];
         }
         for (int j = START[i]; j <= i; j++) {

@@ -111,37 +111,76 @@ class BatchesTest {
   }
 
   @Test
-  void draftsMoveEachSegmentOnByOnePlace() {
-    PackedBatch batch = batches(NOISE, 9).next(0);
-    PackedBatch clean = batches(new NoiseStrategy.None(), 9).next(0);
-    int[] before = batch.inputs().clone();
-    int[] written = new int[LENGTH];
+  void branchesStandBehindTheirSample() {
+    NoisedSample sample = noised(Samples.of(2, 4)); // inputs 100 to 104
+    sample.branch(2, 2, new CounterRandom(1));
+    sample.branch(4, 1, new CounterRandom(2));
+    PackedBatch batch = new PackedBatch(15);
+    batch.add(noised(Samples.of(1, 2)));
+    batch.add(sample);
+    batch.add(noised(Samples.of(1, 2)));
+    int[] first = sample.branches().get(0).inputs;
+    int second = sample.branches().get(1).inputs[0];
+    assertArrayEquals(
+        new int[] {
+          100, 101, 100, 101, 102, 103, 104, first[0], first[1], second, 100, 101, 0, 0, 0
+        },
+        batch.inputs());
+    int no = PackedBatch.NONE;
+    assertArrayEquals(
+        new int[] {101, 102, no, 102, 103, 104, 105, 103, 104, 105, 101, 102, no, no, no},
+        batch.targets());
+    assertArrayEquals(new int[] {0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 10, 10, 12, 13, 14}, batch.starts());
+    assertArrayEquals(new int[] {0, 1, 0, 1, 2, 3, 4, 2, 3, 4, 0, 1, 0, 0, 0}, batch.positions());
+    assertArrayEquals(new int[] {0, 0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0}, batch.depths());
+    int[] gaps = new int[30];
+    System.arraycopy(new int[] {4, 7, 4, 7, 6, 9}, 0, gaps, 14, 6);
+    assertArrayEquals(gaps, batch.gaps());
+
+    int[] written = new int[15];
     Arrays.setAll(written, i -> 5000 + i);
     PackedBatch next = batch.next(written);
-    assertArrayEquals(before, batch.inputs());
-    assertArrayEquals(batch.targets(), next.targets());
+    // The first branch stands for inputs 3 and 4 now, the other has come to the answer's end.
+    assertArrayEquals(
+        new int[] {100, 101, 100, 101, 102, 103, 104, 5007, 5008, second, 100, 101, 0, 0, 0},
+        next.inputs());
+    assertArrayEquals(
+        new int[] {101, 102, no, 102, 103, 104, 105, 104, 105, no, 101, 102, no, no, no},
+        next.targets());
     assertArrayEquals(batch.starts(), next.starts());
-    assertArrayEquals(batch.positions(), next.positions());
-    assertEquals(batch.used(), next.used());
-    int drafts = 0;
-    int ends = 0;
-    for (int i = 0; i < LENGTH; i++) {
-      int depth = i == 0 || batch.starts()[i] == i ? 0 : batch.depths()[i - 1];
-      // Noise ends with the answer: its last input may be a draft, what follows may not.
-      boolean answer = i > 0 && batch.targets()[i - 1] != PackedBatch.NONE;
-      if (depth > 0 && answer) {
-        assertEquals(5000 + i - 1, next.inputs()[i]);
-        assertEquals(depth, next.depths()[i]);
-        drafts++;
-      } else {
-        assertEquals(clean.inputs()[i], next.inputs()[i]);
-        assertEquals(0, next.depths()[i]);
-        ends += depth > 0 ? 1 : 0;
+    assertArrayEquals(new int[] {0, 1, 0, 1, 2, 3, 4, 3, 4, 4, 0, 1, 0, 0, 0}, next.positions());
+    assertArrayEquals(new int[] {0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0}, next.depths());
+    System.arraycopy(new int[] {5, 7, 5, 7, 6, 9}, 0, gaps, 14, 6);
+    assertArrayEquals(gaps, next.gaps());
+
+    PackedBatch last = next.next(written).next(written);
+    assertArrayEquals(
+        new int[] {101, 102, no, 102, 103, 104, 105, no, no, no, 101, 102, no, no, no},
+        last.targets());
+    assertEquals(12, batch.used());
+  }
+
+  @Test
+  void branchesHavePlacesOfTheirOwn() {
+    NoiseStrategy branches = new NoiseStrategy.OwnDrafts(3, 1);
+    Batches clean = batches(new NoiseStrategy.None(), 5);
+    Batches noisy = batches(branches, 5);
+    assertEquals(LENGTH, clean.places());
+    assertEquals(2 * LENGTH, noisy.places());
+    for (int row = 0; row < 2 * clean.rows(); row++) {
+      PackedBatch a = clean.next(0.5);
+      PackedBatch b = noisy.next(0.5);
+      assertTrue(b.used() > a.used());
+      int at = 0;
+      for (int i = 0; i < b.used(); i++) {
+        if (b.depths()[i] == 0) {
+          assertEquals(a.inputs()[at], b.inputs()[i]);
+          assertEquals(a.targets()[at], b.targets()[i]);
+          at++;
+        }
       }
+      assertEquals(a.used(), at);
     }
-    assertTrue(drafts > 0);
-    long noise = Arrays.stream(batch.depths()).filter(depth -> depth > 0).count();
-    assertTrue(noise - drafts >= ends, noise + " noised, " + drafts + " drafts");
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -23,8 +24,7 @@ class NoiseStrategyTest {
         new NoiseStrategy.Ahead(L),
         new NoiseStrategy.Segments(L, 0.3),
         new NoiseStrategy.Segments(L, 0.5),
-        new NoiseStrategy.Progressive(L, 0.3),
-        new NoiseStrategy.OwnDrafts(L, 0.3));
+        new NoiseStrategy.Progressive(L, 0.3));
   }
 
   private static NoisedSample noise(NoiseStrategy strategy, Sample sample, long... key) {
@@ -193,7 +193,54 @@ class NoiseStrategyTest {
   }
 
   @Test
+  void branchesAreNoiseBesideCleanInputs() {
+    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, 0.7);
+    for (Sample sample : shapes()) {
+      for (int key = 0; key < 100; key++) {
+        NoisedSample noised = noise(strategy, sample, key);
+        assertEquals(0, noised(noised));
+        int written = 0;
+        Set<Integer> clean = new HashSet<>();
+        List<Set<Integer>> before = new ArrayList<>();
+        for (int i = 0; i < noised.length(); i++) {
+          before.add(new HashSet<>(clean));
+          assertEquals(sample.token(i), noised.input(i));
+          clean.add(noised.input(i));
+          written += noised.open(i) ? 1 : 0;
+        }
+        for (NoisedSample.Branch branch : noised.branches()) {
+          assertTrue(branch.inputs.length >= 1 && branch.inputs.length <= L);
+          for (int i = 0; i < branch.inputs.length; i++) {
+            assertTrue(noised.open(branch.from + i), "a prompt's token became noise");
+            assertTrue(before.get(branch.from).contains(branch.inputs[i]), "not from before");
+          }
+        }
+        int places = noised.places() - noised.length();
+        assertTrue(places <= 0.7 * written, places + " places for " + written);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0.1, 0.5, 1})
+  void branchesReachTheirShareAndEveryPlace(double share) {
+    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, share);
+    Set<Integer> starts = new HashSet<>();
+    double places = 0;
+    for (int key = 0; key < 200; key++) {
+      NoisedSample noised = noise(strategy, Samples.of(6, 201), key);
+      places += noised.places() - noised.length();
+      noised.branches().forEach(branch -> starts.add(branch.from));
+    }
+    assertEquals(share * 200, places / 200, L);
+    assertEquals(200, starts.size(), 10);
+  }
+
+  @Test
   void refusesWhatIsOutOfRange() {
+    for (double share : new double[] {0, -0.1, 1.01, Double.NaN}) {
+      assertThrows(IllegalArgumentException.class, () -> new NoiseStrategy.OwnDrafts(L, share));
+    }
     for (double share : new double[] {0, -0.1, 0.51, Double.NaN}) {
       assertThrows(IllegalArgumentException.class, () -> new NoiseStrategy.Segments(L, share));
     }

@@ -208,8 +208,11 @@ class TrainerTest {
             folder.resolve("own"),
             TinyRun.options().withNoise(new NoiseStrategy.OwnDrafts(3, 0.3)),
             1);
-    assertEquals(noisy.getFirst().noised(), own.getFirst().noised());
-    assertNotEquals(noisy.getFirst().loss(), own.getFirst().loss());
+    TrainingEvent.Step step = own.getFirst();
+    int branched = step.tokens() - control.getFirst().tokens();
+    assertEquals((double) branched / step.tokens(), step.noised(), "noise has places of its own");
+    assertTrue(step.denoising().all().get(0) > 0);
+    assertEquals(0, step.denoising().all().get(3), "branches have 3 tokens");
   }
 
   @Test

@@ -222,26 +222,76 @@ class TrainingStepTest {
     }
   }
 
-  /** Two rows of an answer with segments of noise. */
+  /** A branch is computed as if it stood alone, behind what is before it. */
+  @Test
+  void branchesDoNotTouchWhatTheyLeave() throws IOException {
+    PackedBatch together = noise().get(0);
+    List<PackedBatch> apart = new ArrayList<>();
+    NoisedSample noised = noised(0);
+    apart.add(new PackedBatch(ROWS));
+    apart.getLast().add(new NoisedSample(noised.sample()));
+    for (NoisedSample.Branch branch : noised.branches()) {
+      int end = branch.from + branch.inputs.length;
+      int[] tokens = new int[end + 1];
+      boolean[] learnt = new boolean[end + 1];
+      for (int i = 0; i <= end; i++) {
+        boolean own = i >= branch.from && i < end;
+        tokens[i] = own ? branch.inputs[i - branch.from] : noised.sample().token(i);
+      }
+      // One label at a time: the sample's own tokens, behind each token of the branch.
+      for (int i = branch.from; i < end; i++) {
+        int[] upToHere = Arrays.copyOf(tokens, i + 2);
+        upToHere[i + 1] = noised.sample().token(i + 1);
+        boolean[] last = Arrays.copyOf(learnt, i + 2);
+        last[i + 1] = true;
+        apart.add(new PackedBatch(ROWS));
+        apart.getLast().add(new NoisedSample(new Sample(upToHere, last, false)));
+      }
+    }
+    try (Backend backend = Backend.open(Machine.kind(), 2, null);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
+        TrainingState one = TrainingState.of(backend, kernels, file);
+        TrainingState other = TrainingState.of(backend, kernels, file);
+        TrainingStep first =
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), one, AdamW.usual(), ROWS, false);
+        TrainingStep second =
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), other, AdamW.usual(), ROWS, false)) {
+      double[] losses =
+          apart.stream().flatMapToDouble(b -> Arrays.stream(second.losses(b).losses())).toArray();
+      assertArrayEquals(losses, first.losses(together).losses(), 1e-5);
+      TrainingStep.Result expected = second.run(apart, false, 1e-2);
+      TrainingStep.Result actual = first.run(List.of(together), false, 1e-2);
+      assertEquals(expected.loss(), actual.loss(), 1e-6);
+      assertEquals(expected.norm(), actual.norm(), 1e-5 * expected.norm());
+    }
+  }
+
+  /** Two rows of an answer with branches of noise. */
   private static List<PackedBatch> noise() {
     List<PackedBatch> batches = new ArrayList<>();
     for (int row = 0; row < 2; row++) {
-      int[] tokens = new int[ROWS - 3];
-      boolean[] written = new boolean[tokens.length];
-      for (int i = 0; i < tokens.length; i++) {
-        tokens[i] = 3 + (7 * i + row) % 50;
-        written[i] = i >= 4;
-      }
       PackedBatch batch = new PackedBatch(ROWS);
-      batch.add(
-          SegmentPlacer.noise(
-              new NoiseStrategy.OwnDrafts(3, 0.4),
-              new Sample(tokens, written, false),
-              0,
-              new CounterRandom(row)));
+      batch.add(noised(row));
       batches.add(batch);
     }
     return batches;
+  }
+
+  private static NoisedSample noised(int row) {
+    int[] tokens = new int[ROWS - 30];
+    boolean[] written = new boolean[tokens.length];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = 3 + (7 * i + row) % 50;
+      written[i] = i >= 4;
+    }
+    return SegmentPlacer.noise(
+        new NoiseStrategy.OwnDrafts(3, 0.4),
+        new Sample(tokens, written, false),
+        0,
+        new CounterRandom(row));
   }
 
   private static Run run(String kind, Tier tier, int threads, boolean recompute)

@@ -97,8 +97,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--noise",
       paramLabel = "NOISE",
       description =
-          "ahead (one segment for each sample), segments (many), progressive (that grow), own (the"
-              + " model's own drafts) or none, the control, for which the next two mean nothing"
+          "ahead (one segment for each sample), segments (many), progressive (that grow), own (on"
+              + " branches beside clean text, and then the model's own drafts there) or none, the control, for which the next two mean nothing"
               + " (default: segments).")
   private Noise noise = Noise.SEGMENTS;
 
@@ -112,7 +112,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--share",
       paramLabel = "SHARE",
       description =
-          "Share of the answers that becomes noise, but with ahead: at most 0.5 (default: 0.3).")
+          "Tokens of noise for each of the answers', but with ahead: at most 0.5, with own at most 1"
+              + " (default: 0.3).")
   private double share = 0.3;
 
   @Option(

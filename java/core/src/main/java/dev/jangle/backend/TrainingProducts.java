@@ -9,6 +9,7 @@ import static dev.jangle.backend.Shapes.requireShape;
 
 import dev.jangle.ffi.Bindings;
 import dev.jangle.format.DType;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Training: products of plain matrices and attention over packed samples, with their gradients,
@@ -105,14 +106,17 @@ public final class TrainingProducts {
   }
 
   /**
-   * Causal attention over packed samples: row i attends rows {@code start[i]} to i. The CPU takes
-   * heads of any size, a GPU refuses those of more than 256 elements.
+   * Causal attention over packed samples: row i attends rows {@code start[i]} to i, but for its
+   * gap. The CPU takes heads of any size, a GPU refuses those of more than 256 elements.
    *
    * @param start int32 per row: the first row of its sample, ascending
+   * @param gaps two int32 per row: the first row of its sample that it does not attend, and the
+   *     first behind those; null where no row has a gap
    * @param lse [rows][heads], dense: what {@link #attentionBackward} needs
    */
   public void attentionForward(
       DeviceBuffer start,
+      DeviceBuffer gaps,
       long headDim,
       float scale,
       Matrix q,
@@ -127,6 +131,7 @@ public final class TrainingProducts {
             kernels.stream(),
             q.rows(),
             start.range(0, q.rows() * Integer.BYTES),
+            gaps == null ? MemorySegment.NULL : gaps.range(0, 2 * q.rows() * Integer.BYTES),
             q.cols() / headDim,
             k.cols() / headDim,
             headDim,
@@ -149,6 +154,7 @@ public final class TrainingProducts {
    */
   public void attentionBackward(
       DeviceBuffer start,
+      DeviceBuffer gaps,
       long headDim,
       float scale,
       Matrix q,
@@ -171,6 +177,7 @@ public final class TrainingProducts {
             kernels.stream(),
             q.rows(),
             start.range(0, q.rows() * Integer.BYTES),
+            gaps == null ? MemorySegment.NULL : gaps.range(0, 2 * q.rows() * Integer.BYTES),
             q.cols() / headDim,
             k.cols() / headDim,
             headDim,

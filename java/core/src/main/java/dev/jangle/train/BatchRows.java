@@ -26,14 +26,17 @@ final class BatchRows {
   /** Of compact rows. */
   final DeviceBuffer targets;
 
+  private final DeviceBuffer gaps;
   private final int rows;
   private int learnt;
+  private boolean gapped;
 
   BatchRows(DeviceMemory memory, Kernels kernels, int rows) {
     this.rows = rows;
     inputs = memory.ints(rows);
     byInput = memory.ints(rows);
     starts = memory.ints(rows);
+    gaps = memory.ints(2L * rows);
     positions = memory.ints(rows);
     learntRows = memory.ints(rows);
     ascending = memory.ints(rows);
@@ -52,11 +55,20 @@ final class BatchRows {
     DeviceMemory.set(kernels, inputs, batch.inputs());
     DeviceMemory.set(kernels, byInput, sorted(batch.inputs()));
     DeviceMemory.set(kernels, starts, batch.starts());
+    gapped = Arrays.stream(batch.gaps()).anyMatch(place -> place > 0);
+    if (gapped) {
+      DeviceMemory.set(kernels, gaps, batch.gaps());
+    }
     DeviceMemory.set(kernels, positions, batch.positions());
     if (learnt > 0) {
       DeviceMemory.set(kernels, learntRows, places);
       DeviceMemory.set(kernels, targets, Arrays.stream(places).map(i -> labels[i]).toArray());
     }
+  }
+
+  /** For each row the rows of its sample that it does not attend; null where it attends all. */
+  DeviceBuffer gaps() {
+    return gapped ? gaps : null;
   }
 
   /** Rows that have a label. */

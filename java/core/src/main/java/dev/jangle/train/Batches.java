@@ -77,6 +77,11 @@ final class Batches {
     rows = found;
   }
 
+  /** Places of a row: its inputs, and what noise adds to them. */
+  int places() {
+    return length + SegmentPlacer.room(noise, length);
+  }
+
   /** Rows of the present epoch. */
   int rows() {
     return rows.size();
@@ -114,7 +119,7 @@ final class Batches {
    * @param progress of the run, from 0 to 1
    */
   PackedBatch next(double progress) {
-    PackedBatch batch = new PackedBatch(length);
+    PackedBatch batch = new PackedBatch(places());
     for (int sample : row().samples) {
       CounterRandom random = new CounterRandom(seed, epoch, sample);
       batch.add(SegmentPlacer.noise(noise, samples.get(sample), progress, random));

@@ -10,7 +10,7 @@ package dev.jangle.train;
  * keyed by seed, epoch and sample. Immutable and thread-safe.
  */
 public sealed interface NoiseStrategy {
-  /** The most that {@code share} may be: more would leave less clean text than noise. */
+  /** The most that {@code share} of replaced inputs may be: more would leave less clean text. */
   double MOST = 0.5;
 
   /** No noise: ordinary fine-tuning, the control of every comparison. */
@@ -48,7 +48,7 @@ public sealed interface NoiseStrategy {
      */
     public Segments {
       requireLength(length);
-      requireShare(share);
+      requireShare(share, MOST);
     }
   }
 
@@ -64,14 +64,21 @@ public sealed interface NoiseStrategy {
      */
     public Progressive {
       requireLength(length);
-      requireShare(share);
+      requireShare(share, MOST);
     }
   }
 
   /**
-   * As {@link Segments}, and each step learns its rows once more with the model's own drafts, which
-   * the pass with noise has made: the inputs that the next Jacobi iteration of decoding would have.
-   * Decoding meets such drafts, plausible and often wrong, far more often than random tokens.
+   * What decoding meets: a clean beginning, and drafts behind it. All inputs stay clean; the noise
+   * stands on branches, each a segment that goes on from one of them, attends what is before it and
+   * itself, and is attended by nothing else. So what the model writes on clean inputs is learnt as
+   * without noise. And each step learns its rows once more with the model's own drafts, which the
+   * pass with noise has made, as the next Jacobi iteration would have them: plausible and often
+   * wrong, unlike random tokens.
+   *
+   * @param length inputs of a branch; fewer at the end of an answer
+   * @param share inputs on branches for each input that the assistant wrote, at most 1; as near as
+   *     whole branches come from below
    */
   record OwnDrafts(int length, double share) implements NoiseStrategy {
     /**
@@ -81,7 +88,7 @@ public sealed interface NoiseStrategy {
      */
     public OwnDrafts {
       requireLength(length);
-      requireShare(share);
+      requireShare(share, 1);
     }
   }
 
@@ -92,10 +99,10 @@ public sealed interface NoiseStrategy {
     }
   }
 
-  private static void requireShare(double share) {
-    if (!(share > 0 && share <= MOST)) {
+  private static void requireShare(double share, double most) {
+    if (!(share > 0 && share <= most)) {
       throw new IllegalArgumentException(
-          "the share of noise is " + share + "; expected more than 0, at most " + MOST);
+          "the share of noise is " + share + "; expected more than 0, at most " + most);
     }
   }
 }

@@ -1,16 +1,32 @@
 package dev.jangle.train;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * The inputs of a sample, some of them replaced. {@code depth} says for each input how far it
- * stands in its segment: 1 for the first noised token, 0 for clean ones.
+ * stands in its segment: 1 for the first noised token, 0 for clean ones. Or all of them clean, and
+ * noise on branches beside them.
  */
 final class NoisedSample {
+  /** Noise instead of the inputs from a place on; it attends the inputs before, none behind. */
+  static final class Branch {
+    final int from;
+    final int[] inputs;
+
+    private Branch(int from, int[] inputs) {
+      this.from = from;
+      this.inputs = inputs;
+    }
+  }
+
   private final Sample sample;
   private final int[] inputs;
   private final int[] depth;
+  private final List<Branch> branches = new ArrayList<>();
 
   NoisedSample(Sample sample) {
     this(sample, sample.inputs(), new int[sample.length() - 1]);
@@ -29,6 +45,15 @@ final class NoisedSample {
   /** Inputs, one fewer than the sample has tokens. */
   int length() {
     return inputs.length;
+  }
+
+  /** Inputs and those of the branches. */
+  int places() {
+    return inputs.length + branches.stream().mapToInt(branch -> branch.inputs.length).sum();
+  }
+
+  List<Branch> branches() {
+    return Collections.unmodifiableList(branches);
   }
 
   int input(int i) {
@@ -50,6 +75,16 @@ final class NoisedSample {
       inputs[from + i] = inputs[random.nextInt(from + i)];
       depth[from + i] = i + 1;
     }
+  }
+
+  /** Adds a branch: noise for a run of inputs, each token one of those before it. */
+  void branch(int from, int length, CounterRandom random) {
+    int[] noise = new int[length];
+    for (int i = 0; i < length; i++) {
+      int before = random.nextInt(from + i);
+      noise[i] = before < from ? inputs[before] : noise[before - from];
+    }
+    branches.add(new Branch(from, noise));
   }
 
   /**

@@ -4,51 +4,80 @@ import java.util.Arrays;
 
 /**
  * Samples side by side in a row of fixed length. An input attends only inputs of its own sample,
- * whose positions count from 0. Places after the last sample are alone and learn nothing.
+ * whose positions count from 0. A sample's branches lie behind its inputs: their places have the
+ * positions and labels of the inputs that they stand for, and do not attend the inputs from there
+ * on, nor other branches. Places after the last sample are alone and learn nothing.
  */
 final class PackedBatch {
   /** No label: the place does not count in the loss. */
   static final int NONE = -1;
 
   private final int[] inputs;
-  private final int[] clean;
-  private final boolean[] open;
   private final int[] targets;
   private final int[] starts;
+  private final int[] gaps;
   private final int[] positions;
   private final int[] depths;
+
+  /** Of inputs that are not on a branch, whether noise may stand there. */
+  private final boolean[] open;
+
   private int used;
 
   PackedBatch(int length) {
     inputs = new int[length];
-    clean = new int[length];
-    open = new boolean[length];
     targets = new int[length];
     starts = new int[length];
+    gaps = new int[2 * length];
     positions = new int[length];
     depths = new int[length];
+    open = new boolean[length];
     Arrays.fill(targets, NONE);
     Arrays.setAll(starts, i -> i);
   }
 
+  private PackedBatch(PackedBatch other) {
+    inputs = other.inputs.clone();
+    targets = other.targets.clone();
+    starts = other.starts.clone();
+    gaps = other.gaps.clone();
+    positions = other.positions.clone();
+    depths = other.depths.clone();
+    open = other.open.clone();
+    used = other.used;
+  }
+
   void add(NoisedSample noised) {
-    if (noised.length() > inputs.length - used) {
+    if (noised.places() > inputs.length - used) {
       throw new IllegalArgumentException(
           "a sample of %d inputs, but %d of %d places are left"
-              .formatted(noised.length(), inputs.length - used, inputs.length));
+              .formatted(noised.places(), inputs.length - used, inputs.length));
     }
+    int start = used;
     Sample sample = noised.sample();
     for (int i = 0; i < noised.length(); i++) {
-      int at = used + i;
-      inputs[at] = noised.input(i);
-      clean[at] = sample.token(i);
-      open[at] = noised.open(i);
-      targets[at] = sample.learnt(i + 1) ? sample.token(i + 1) : NONE;
-      starts[at] = used;
-      positions[at] = i;
-      depths[at] = noised.depth(i);
+      int target = sample.learnt(i + 1) ? sample.token(i + 1) : NONE;
+      open[used] = noised.open(i);
+      add(noised.input(i), target, start, i, noised.depth(i));
     }
-    used += noised.length();
+    for (NoisedSample.Branch branch : noised.branches()) {
+      int first = used;
+      for (int i = 0; i < branch.inputs.length; i++) {
+        int position = branch.from + i;
+        gaps[2 * used] = start + branch.from;
+        gaps[2 * used + 1] = first;
+        add(branch.inputs[i], targets[start + position], start, position, i + 1);
+      }
+    }
+  }
+
+  private void add(int input, int target, int start, int position, int depth) {
+    inputs[used] = input;
+    targets[used] = target;
+    starts[used] = start;
+    positions[used] = position;
+    depths[used] = depth;
+    used++;
   }
 
   /** Places, the empty ones included. */
@@ -76,6 +105,14 @@ final class PackedBatch {
     return starts;
   }
 
+  /**
+   * For each place the first place of its sample that it does not attend, and the first behind
+   * those; twice 0 where it attends all.
+   */
+  int[] gaps() {
+    return gaps;
+  }
+
   /** For each place its position in its sample. */
   int[] positions() {
     return positions;
@@ -94,26 +131,30 @@ final class PackedBatch {
   }
 
   /**
-   * The same labels after the inputs that Jacobi decoding would have next, had it accepted nothing:
-   * each segment of noise moves on by one place, or ends where noise may not stand; its first place
-   * has the right token again, each other place the model's draft, what it wrote after the place
-   * before.
+   * The batch with the branches that Jacobi decoding would have next, had it accepted nothing: each
+   * goes on from the next input, with the model's drafts, what it wrote after each token of the
+   * branch. Where noise may not stand, a branch ends.
    *
-   * @param written for each place the token that the model wrote after it; read after noise only
+   * @param written for each place the token that the model wrote after it; read on branches only
    */
   PackedBatch next(int[] written) {
-    PackedBatch next = new PackedBatch(inputs.length);
-    next.used = used;
-    System.arraycopy(clean, 0, next.inputs, 0, used);
-    System.arraycopy(clean, 0, next.clean, 0, used);
-    System.arraycopy(open, 0, next.open, 0, used);
-    System.arraycopy(targets, 0, next.targets, 0, used);
-    System.arraycopy(starts, 0, next.starts, 0, used);
-    System.arraycopy(positions, 0, next.positions, 0, used);
-    for (int i = 1; i < used; i++) {
-      if (depths[i - 1] > 0 && open[i]) {
-        next.inputs[i] = written[i - 1];
-        next.depths[i] = depths[i - 1];
+    PackedBatch next = new PackedBatch(this);
+    boolean ended = false;
+    for (int i = 0; i < used; i++) {
+      int first = gaps[2 * i + 1]; // of the branch
+      if (first == 0) {
+        continue;
+      }
+      int moved = starts[i] + positions[i] + 1; // the input that it stands for next
+      ended = (i > first && ended) || depths[i] == 0 || !open[moved];
+      if (ended) {
+        next.targets[i] = NONE;
+        next.depths[i] = 0;
+      } else {
+        next.inputs[i] = written[i];
+        next.targets[i] = targets[moved];
+        next.gaps[2 * i]++;
+        next.positions[i]++;
       }
     }
     return next;

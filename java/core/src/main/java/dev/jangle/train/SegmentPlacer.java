@@ -23,13 +23,18 @@ final class SegmentPlacer {
       case NoiseStrategy.None none -> {}
       case NoiseStrategy.Ahead ahead -> one(noised, ahead.length(), random);
       case NoiseStrategy.Segments all -> spread(noised, all.length(), all.share(), random);
-      case NoiseStrategy.OwnDrafts own -> spread(noised, own.length(), own.share(), random);
+      case NoiseStrategy.OwnDrafts own -> branch(noised, own.length(), own.share(), random);
       case NoiseStrategy.Progressive all -> {
         int length = 1 + (int) Math.min(all.length() - 1, progress * all.length());
         spread(noised, length, all.share(), random);
       }
     }
     return noised;
+  }
+
+  /** The most places that noise adds to a row of {@code length} inputs. */
+  static int room(NoiseStrategy strategy, int length) {
+    return strategy instanceof NoiseStrategy.OwnDrafts own ? (int) (own.share() * length) : 0;
   }
 
   private static List<Run> runs(NoisedSample sample) {
@@ -100,6 +105,26 @@ final class SegmentPlacer {
     }
     if (placed == 0) {
       one(sample, length, random);
+    }
+  }
+
+  /**
+   * So many branches for each run as its length and the share ask for, whole ones only; what is
+   * left is carried to the next run. A run is cut into equal parts, and a branch begins at a random
+   * place of each; at the run's end it is shorter.
+   */
+  private static void branch(NoisedSample sample, int length, double share, CounterRandom random) {
+    double wanted = 0;
+    for (Run run : runs(sample)) {
+      wanted += share * run.length() / length;
+      int count = (int) wanted;
+      wanted -= count;
+      for (int part = 0; part < count; part++) {
+        int from = (int) ((long) run.length() * part / count);
+        int to = (int) ((long) run.length() * (part + 1) / count);
+        int at = from + random.nextInt(to - from);
+        sample.branch(run.from() + at, Math.min(length, run.length() - at), random);
+      }
     }
   }
 }

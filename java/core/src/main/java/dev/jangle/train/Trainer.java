@@ -100,7 +100,7 @@ public final class Trainer implements AutoCloseable {
                   config,
                   state,
                   optimizer,
-                  options.length(),
+                  batches.places(),
                   options.recompute()));
       resumedAt = resume();
       whole = true;

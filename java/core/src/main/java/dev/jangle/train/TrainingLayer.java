@@ -121,7 +121,16 @@ final class TrainingLayer {
     }
     rotate(qkv, false);
     products.attentionForward(
-        batch.starts, config.headDim(), scale, q, k, v, acts.attended(), acts.lse(), scratch);
+        batch.starts,
+        batch.gaps(),
+        config.headDim(),
+        scale,
+        q,
+        k,
+        v,
+        acts.attended(),
+        acts.lse(),
+        scratch);
     copy(input, acts.middle());
     linear.forward(weights.output(), acts.attended(), true, acts.middle());
     kernels.rmsnorm(acts.middle(), 1, weights.postNorm(), eps, acts.postNormed());
@@ -169,6 +178,7 @@ final class TrainingLayer {
     Matrix qkv = acts.qkv();
     products.attentionBackward(
         batch.starts,
+        batch.gaps(),
         config.headDim(),
         scale,
         qkv.columns(0, queries),
