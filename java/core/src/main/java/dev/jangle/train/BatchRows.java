@@ -7,8 +7,9 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /**
- * A packed batch on the device: int32 for each of its rows. The loss reads only the rows that have
- * a label, so those are numbered on their own: compact row i is row {@code learntRows[i]}.
+ * A packed batch on the device: int32 for each of its rows that hold inputs; the others are not
+ * computed. The loss reads only the rows that have a label, so those are numbered on their own:
+ * compact row i is row {@code learntRows[i]}.
  */
 final class BatchRows {
   final DeviceBuffer inputs;
@@ -28,6 +29,7 @@ final class BatchRows {
 
   private final DeviceBuffer gaps;
   private final int rows;
+  private int used;
   private int learnt;
   private boolean gapped;
 
@@ -49,17 +51,19 @@ final class BatchRows {
       throw new IllegalArgumentException(
           "a batch of %d places in buffers for %d".formatted(batch.length(), rows));
     }
+    used = Math.max(1, batch.used());
+    int[] inputIds = Arrays.copyOf(batch.inputs(), used);
     int[] labels = batch.targets();
-    int[] places = IntStream.range(0, rows).filter(i -> labels[i] != PackedBatch.NONE).toArray();
+    int[] places = IntStream.range(0, used).filter(i -> labels[i] != PackedBatch.NONE).toArray();
     learnt = places.length;
-    DeviceMemory.set(kernels, inputs, batch.inputs());
-    DeviceMemory.set(kernels, byInput, sorted(batch.inputs()));
-    DeviceMemory.set(kernels, starts, batch.starts());
+    DeviceMemory.set(kernels, inputs, inputIds);
+    DeviceMemory.set(kernels, byInput, sorted(inputIds));
+    DeviceMemory.set(kernels, starts, Arrays.copyOf(batch.starts(), used));
     gapped = Arrays.stream(batch.gaps()).anyMatch(place -> place > 0);
     if (gapped) {
-      DeviceMemory.set(kernels, gaps, batch.gaps());
+      DeviceMemory.set(kernels, gaps, Arrays.copyOf(batch.gaps(), 2 * used));
     }
-    DeviceMemory.set(kernels, positions, batch.positions());
+    DeviceMemory.set(kernels, positions, Arrays.copyOf(batch.positions(), used));
     if (learnt > 0) {
       DeviceMemory.set(kernels, learntRows, places);
       DeviceMemory.set(kernels, targets, Arrays.stream(places).map(i -> labels[i]).toArray());
@@ -69,6 +73,11 @@ final class BatchRows {
   /** For each row the rows of its sample that it does not attend; null where it attends all. */
   DeviceBuffer gaps() {
     return gapped ? gaps : null;
+  }
+
+  /** Rows that are computed. */
+  int used() {
+    return used;
   }
 
   /** Rows that have a label. */

@@ -44,4 +44,18 @@ record LayerActivations(
         memory.matrix(rows, 2 * inner),
         memory.matrix(rows, inner));
   }
+
+  /** Those of the first rows. */
+  LayerActivations top(int rows) {
+    return new LayerActivations(
+        normed.top(rows),
+        qkv.top(rows),
+        rawQk == null ? null : rawQk.top(rows),
+        attended.top(rows),
+        lse.top(rows),
+        middle.top(rows),
+        postNormed.top(rows),
+        gateUp.top(rows),
+        activated.top(rows));
+  }
 }

@@ -112,7 +112,7 @@ final class TrainingLayer {
     kernels.rmsnorm(input, 1, weights.inputNorm(), eps, acts.normed());
     linear.forward(weights.qkv(), acts.normed(), false, qkv);
     if (weights.qkvBias() != null) {
-      products.gemm(1, false, ones, false, weights.qkvBias(), true, qkv, scratch);
+      products.gemm(1, false, used(ones), false, weights.qkvBias(), true, qkv, scratch);
     }
     if (weights.queryNorm() != null) {
       copy(qkv.columns(0, queries + keys), acts.rawQk());
@@ -153,24 +153,25 @@ final class TrainingLayer {
       Matrix gradient) {
     Matrix gate = acts.gateUp().columns(0, inner);
     Matrix up = acts.gateUp().columns(inner, inner);
-    linear.backward(weights.down(), gradients.down(), acts.activated(), gradient, dactivated);
-    rowWork.swigluBackward(gate, up, dactivated, gate, up);
+    linear.backward(weights.down(), gradients.down(), acts.activated(), gradient, used(dactivated));
+    rowWork.swigluBackward(gate, up, used(dactivated), gate, up);
     linear.backward(
-        weights.gateUp(), gradients.gateUp(), acts.postNormed(), acts.gateUp(), dhidden);
+        weights.gateUp(), gradients.gateUp(), acts.postNormed(), acts.gateUp(), used(dhidden));
     normGradient(acts.middle(), weights.postNorm(), gradients.postNorm(), gradient);
 
-    linear.backward(weights.output(), gradients.output(), acts.attended(), gradient, dattended);
+    linear.backward(
+        weights.output(), gradients.output(), acts.attended(), gradient, used(dattended));
     attentionBackward(acts);
-    rotate(dqkv, true);
+    rotate(used(dqkv), true);
     if (weights.queryNorm() != null) {
       headNorms(weights, gradients, acts);
     }
     if (gradients.qkvBias() != null) {
       Matrix row = gradients.qkvBias();
       Matrix column = new Matrix(row.buffer(), row.offset(), row.cols(), 1, 1);
-      products.gemm(1, true, dqkv, false, ones, true, column, scratch);
+      products.gemm(1, true, used(dqkv), false, used(ones), true, column, scratch);
     }
-    linear.backward(weights.qkv(), gradients.qkv(), acts.normed(), dqkv, dhidden);
+    linear.backward(weights.qkv(), gradients.qkv(), acts.normed(), used(dqkv), used(dhidden));
     normGradient(input, weights.inputNorm(), gradients.inputNorm(), gradient);
   }
 
@@ -186,10 +187,10 @@ final class TrainingLayer {
         qkv.columns(queries + keys, keys),
         acts.attended(),
         acts.lse(),
-        dattended,
-        dqkv.columns(0, queries),
-        dqkv.columns(queries, keys),
-        dqkv.columns(queries + keys, keys),
+        used(dattended),
+        used(dqkv).columns(0, queries),
+        used(dqkv).columns(queries, keys),
+        used(dqkv).columns(queries + keys, keys),
         scratch);
   }
 
@@ -201,9 +202,9 @@ final class TrainingLayer {
         config.heads(),
         weights.queryNorm(),
         eps,
-        dqkv.columns(0, queries),
+        used(dqkv).columns(0, queries),
         false,
-        drawQk.columns(0, queries),
+        used(drawQk).columns(0, queries),
         gradients.queryNorm(),
         scratch);
     rowWork.rmsnormBackward(
@@ -211,24 +212,29 @@ final class TrainingLayer {
         config.kvHeads(),
         weights.keyNorm(),
         eps,
-        dqkv.columns(queries, keys),
+        used(dqkv).columns(queries, keys),
         false,
-        drawQk.columns(queries, keys),
+        used(drawQk).columns(queries, keys),
         gradients.keyNorm(),
         scratch);
-    copy(drawQk, dqkv.columns(0, queries + keys));
+    copy(used(drawQk), used(dqkv).columns(0, queries + keys));
   }
 
   /** Adds what comes through a norm, from {@code dhidden}, to the gradient of the norm's input. */
   private void normGradient(Matrix x, Matrix weight, Matrix dweight, Matrix gradient) {
     rowWork.rmsnormBackward(
-        x, 1, weight, config.rmsNormEps(), dhidden, true, gradient, dweight, scratch);
+        x, 1, weight, config.rmsNormEps(), used(dhidden), true, gradient, dweight, scratch);
   }
 
   /** Query and key heads stand side by side, so one call turns both. */
   private void rotate(Matrix qkv, boolean inverse) {
     Matrix qk = qkv.columns(0, queries + keys);
     rowWork.ropeRows(batch.positions, config.headDim(), ropeTable, inverse, qk);
+  }
+
+  /** Of a buffer for all rows. */
+  private Matrix used(Matrix buffer) {
+    return buffer.top(batch.used());
   }
 
   private void copy(Matrix from, Matrix to) {

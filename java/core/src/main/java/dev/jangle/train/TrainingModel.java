@@ -85,7 +85,7 @@ final class TrainingModel implements AutoCloseable {
   /** Losses alone. */
   LossHead.Outcome losses(ModelParameters weights, PackedBatch packed) {
     forward(weights, packed);
-    return head.run(weights, null, hidden[config.layers()], 0, null);
+    return head.run(weights, null, hidden(config.layers()), 0, null);
   }
 
   /**
@@ -96,34 +96,40 @@ final class TrainingModel implements AutoCloseable {
   LossHead.Outcome gradients(
       ModelParameters weights, ModelParameters gradients, PackedBatch packed, float rowWeight) {
     forward(weights, packed);
+    Matrix slope = gradient.top(batch.used());
     LossHead.Outcome outcome =
-        head.run(weights, gradients, hidden[config.layers()], rowWeight, gradient);
+        head.run(weights, gradients, hidden(config.layers()), rowWeight, slope);
     for (int i = config.layers() - 1; i >= 0; i--) {
       LayerParameters own = weights.layers().get(i);
+      LayerActivations acts = activations(i);
       if (recompute) {
         // The layer's output is not needed any more; it is computed with the rest and is the same.
-        layer.forward(own, hidden[i], activations[0], hidden[i + 1]);
+        layer.forward(own, hidden(i), acts, hidden(i + 1));
       }
-      layer.backward(own, gradients.layers().get(i), hidden[i], of(i), gradient);
+      layer.backward(own, gradients.layers().get(i), hidden(i), acts, slope);
     }
     if (gradients.embedding() != null) {
       kernels
           .trainingRows()
-          .embedBackward(batch.inputs, batch.byInput, gradient, gradients.embedding());
+          .embedBackward(batch.inputs, batch.byInput, slope, gradients.embedding());
     }
     return outcome;
   }
 
   private void forward(ModelParameters weights, PackedBatch packed) {
     batch.set(kernels, packed);
-    kernels.trainingRows().gatherRows(batch.inputs, weights.embedding(), hidden[0]);
+    kernels.trainingRows().gatherRows(batch.inputs, weights.embedding(), hidden(0));
     for (int i = 0; i < config.layers(); i++) {
-      layer.forward(weights.layers().get(i), hidden[i], of(i), hidden[i + 1]);
+      layer.forward(weights.layers().get(i), hidden(i), activations(i), hidden(i + 1));
     }
   }
 
-  private LayerActivations of(int i) {
-    return activations[recompute ? 0 : i];
+  private Matrix hidden(int layers) {
+    return hidden[layers].top(batch.used());
+  }
+
+  private LayerActivations activations(int i) {
+    return activations[recompute ? 0 : i].top(batch.used());
   }
 
   private Matrix upload(float[] values, int rows, int cols) {
