@@ -65,7 +65,8 @@ struct Gap {
 };
 __device__ __forceinline__ Gap GapOf(const int32_t* gaps, int64_t i) {
   if (gaps == nullptr) return {0, 0};
-  return {gaps[2 * i], static_cast<int32_t>(min(static_cast<int64_t>(gaps[2 * i + 1]), i))};
+  const int2 gap = reinterpret_cast<const int2*>(gaps)[i];
+  return {gap.x, static_cast<int32_t>(min(static_cast<int64_t>(gap.y), i))};
 }
 
 // Copies `count` rows of a head of dim elements. The tile's other rows become 0, and so do elements

@@ -20,6 +20,11 @@ int32_t CheckHeads(const char* call, int64_t rows, int64_t heads, int64_t kv_hea
   return JG_OK;
 }
 
+int32_t CheckGaps(const char* call, const int32_t* gaps) {
+  JG_REQUIRE(reinterpret_cast<uintptr_t>(gaps) % 8 == 0, "%s: gaps not aligned to 8 bytes", call);
+  return JG_OK;
+}
+
 int32_t CheckDistances(const char* call, int64_t heads, int64_t kv_heads, int64_t head_dim,
                        int64_t ldq, int64_t ldkv, int64_t ldout) {
   JG_REQUIRE(ldq >= heads * head_dim && ldkv >= kv_heads * head_dim && ldout >= heads * head_dim,
@@ -64,6 +69,7 @@ int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* sta
     JG_REQUIRE(stream != nullptr && start != nullptr && q != nullptr && k != nullptr &&
                    v != nullptr && out != nullptr && lse != nullptr,
                "%s: null argument", call);
+    JG_CHECK(CheckGaps(call, gaps));
     JG_CHECK(CheckHeads(call, rows, heads, kv_heads, head_dim));
     JG_CHECK(CheckDistances(call, heads, kv_heads, head_dim, ldq, ldkv, ldout));
     JG_CHECK(CheckScratch(
@@ -89,6 +95,7 @@ int32_t jg_attention_backward(jg_stream* stream, int64_t rows, const int32_t* st
                    v != nullptr && out != nullptr && dout != nullptr && lse != nullptr &&
                    dq != nullptr && dk != nullptr && dv != nullptr,
                "%s: null argument", call);
+    JG_CHECK(CheckGaps(call, gaps));
     JG_CHECK(CheckHeads(call, rows, heads, kv_heads, head_dim));
     JG_CHECK(CheckDistances(call, heads, kv_heads, head_dim, ldq, ldkv, ldout));
     JG_CHECK(CheckScratch(

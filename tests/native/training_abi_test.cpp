@@ -207,7 +207,7 @@ TEST(training_refuses_wrong_arguments) {
   void* scratch = machine.scratch;
   const int64_t all = Machine::kScratch;
   float x[64] = {};
-  int32_t ids[4] = {};
+  alignas(8) int32_t ids[4] = {};
   double loss[4] = {};
   const auto gemm = [&](int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
                         int32_t transpose, const void* memory, int64_t bytes) {
@@ -246,6 +246,9 @@ TEST(training_refuses_wrong_arguments) {
   Refused(
       jg_attention_forward(s, 2, ids, nullptr, 2, 2, 8, 1, x, 16, x, x, 15, x, 16, x, scratch, all),
       "rows of 16, 15 and 16");
+  Refused(
+      jg_attention_forward(s, 2, ids, ids + 1, 2, 2, 8, 1, x, 16, x, x, 16, x, 16, x, scratch, all),
+      "gaps not aligned to 8 bytes");
   Refused(jg_attention_backward(s, 2, ids, nullptr, 2, 2, 8, 1, x, 16, x, x, 16, x, x, 16, x, x, x,
                                 nullptr, scratch, all),
           "null argument");

@@ -112,8 +112,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--share",
       paramLabel = "SHARE",
       description =
-          "Tokens of noise for each of the answers', but with ahead: at most 0.5, with own at most 1"
-              + " (default: 0.3).")
+          "Tokens of noise for each of the answers', but with ahead: at most 0.5, with own as many as a"
+              + " segment has (default: 0.3).")
   private double share = 0.3;
 
   @Option(

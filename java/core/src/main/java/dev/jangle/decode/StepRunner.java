@@ -21,9 +21,9 @@ import java.util.Map;
  * the way of the choices to the host. So a step is one upload (the rows, the page table and how to
  * sample: the batch), one launch, and one wait.
  *
- * <p>On a GPU a recording serves trees of up to its number of rows, a power of two, and the batch
- * is padded: up to eight rows and more are next to free there. On the CPU every row takes its time,
- * but a recording is just a list of calls: there is one for each number of rows.
+ * <p>On a GPU a recording serves trees of up to its number of rows, and the batch is padded: up to
+ * eight rows and more are next to free there. On the CPU every row takes its time, but a recording
+ * is just a list of calls: there is one for each number of rows.
  *
  * <p>Belongs to one session. One thread at a time.
  */
@@ -127,7 +127,7 @@ public final class StepRunner implements AutoCloseable {
    * @throws ArithmeticException where a logit is not a number
    */
   long step(int[] tokens, int[] parents, int rows, int topK) {
-    int padded = pads ? powerOfTwo(rows) : rows;
+    int padded = pads ? padded(rows) : rows;
     Choice choice = new Choice(sampled, topK);
     cache.reserve(rows);
     work.batch().set(tokens, parents, 0, rows, padded, cache.length(), cache.pages());
@@ -164,8 +164,11 @@ public final class StepRunner implements AutoCloseable {
     return rows;
   }
 
-  /** The least power of two that is not less. */
-  private static int powerOfTwo(int rows) {
+  /** The next power of two up to 16, then the next multiple of 16: a dozen recordings serve all. */
+  static int padded(int rows) {
+    if (rows > 16) {
+      return Math.ceilDiv(rows, 16) * 16;
+    }
     return rows == 1 ? 1 : Integer.highestOneBit(rows - 1) << 1;
   }
 

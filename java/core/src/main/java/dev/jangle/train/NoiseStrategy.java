@@ -77,8 +77,8 @@ public sealed interface NoiseStrategy {
    * wrong, unlike random tokens.
    *
    * @param length inputs of a branch; fewer at the end of an answer
-   * @param share inputs on branches for each input that the assistant wrote, at most 1; as near as
-   *     whole branches come from below
+   * @param share inputs on branches for each input that the assistant wrote; at most {@code
+   *     length}, a branch at each; as near as whole branches come from below
    */
   record OwnDrafts(int length, double share) implements NoiseStrategy {
     /**
@@ -88,7 +88,7 @@ public sealed interface NoiseStrategy {
      */
     public OwnDrafts {
       requireLength(length);
-      requireShare(share, 1);
+      requireShare(share, length);
     }
   }
 
