@@ -37,7 +37,7 @@ struct BackwardShared {
   float weights[Tile::kWeights];
   float lse[Tile::kRows];  // of the queries that are a tile's columns
   float delta[Tile::kRows];
-  Gap gap[Tile::kRows];
+  Gap gap[Tile::kRows];  // of the queries
 };
 
 // Grid: row, four heads.

@@ -69,6 +69,14 @@ __device__ __forceinline__ Gap GapOf(const int32_t* gaps, int64_t i) {
   return {gap.x, static_cast<int32_t>(min(static_cast<int64_t>(gap.y), i))};
 }
 
+// Those of `count` rows from row i on. A __syncthreads must lie before they are read.
+template <typename Tile>
+__device__ __forceinline__ void LoadGaps(Gap* to, const int32_t* gaps, int64_t i, int64_t count) {
+  if (threadIdx.x < Tile::kRows) {
+    to[threadIdx.x] = GapOf(gaps, i + min(static_cast<int64_t>(threadIdx.x), count - 1));
+  }
+}
+
 // Copies `count` rows of a head of dim elements. The tile's other rows become 0, and so do elements
 // from dim up to a multiple of 4.
 template <typename Tile>

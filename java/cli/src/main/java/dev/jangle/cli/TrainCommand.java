@@ -97,24 +97,24 @@ final class TrainCommand implements Callable<Integer> {
       names = "--noise",
       paramLabel = "NOISE",
       description =
-          "ahead (one segment for each sample), segments (many), progressive (that grow), own (on"
-              + " branches beside clean text, and then the model's own drafts there) or none, the control, for which the next two mean nothing"
-              + " (default: segments).")
-  private Noise noise = Noise.SEGMENTS;
+          "own (drafts of the model's own, on branches beside clean text), segments (random tokens"
+              + " in the text, many times), progressive (that grow), ahead (once in each sample) or"
+              + " none, the control, for which the next two mean nothing (default: own).")
+  private Noise noise = Noise.OWN;
 
   @Option(
       names = "--segment",
       paramLabel = "TOKENS",
-      description = "Tokens of a segment of noise (default: 5).")
-  private int segment = 5;
+      description = "Tokens of a segment of noise (default: 3 with own, else 5).")
+  private Integer segment;
 
   @Option(
       names = "--share",
       paramLabel = "SHARE",
       description =
-          "Tokens of noise for each of the answers', but with ahead: at most 0.5, with own as many as a"
-              + " segment has (default: 0.3).")
-  private double share = 0.3;
+          "Tokens of noise for each of the answers', but with ahead: with own at most as many as a"
+              + " segment has (default: 2), else at most 0.5 (default: 0.3).")
+  private Double share;
 
   @Option(
       names = "--rank",
@@ -423,11 +423,13 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private NoiseStrategy strategy() {
+    int length = segment != null ? segment : noise == Noise.OWN ? 3 : 5;
+    double part = share != null ? share : noise == Noise.OWN ? 2 : 0.3;
     return switch (noise) {
-      case AHEAD -> new NoiseStrategy.Ahead(segment);
-      case SEGMENTS -> new NoiseStrategy.Segments(segment, share);
-      case PROGRESSIVE -> new NoiseStrategy.Progressive(segment, share);
-      case OWN -> new NoiseStrategy.OwnDrafts(segment, share);
+      case AHEAD -> new NoiseStrategy.Ahead(length);
+      case SEGMENTS -> new NoiseStrategy.Segments(length, part);
+      case PROGRESSIVE -> new NoiseStrategy.Progressive(length, part);
+      case OWN -> new NoiseStrategy.OwnDrafts(length, part);
       case NONE -> new NoiseStrategy.None();
     };
   }

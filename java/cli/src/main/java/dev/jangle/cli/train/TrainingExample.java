@@ -78,7 +78,6 @@ public final class TrainingExample {
     options.put("model", MODEL);
     options.putArray("data").add(data.toString());
     options.put("probe", questions.toString());
-    options.put("noise", "own").put("share", 0.5);
     options.put("rows", 1).put("length", 512).put("steps", 20).put("checkpoint-every", 10);
     options.put("rate", 2e-3);
     return options;
