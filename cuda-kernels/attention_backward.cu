@@ -75,16 +75,14 @@ __device__ __forceinline__ void QueryRun(const AttentionBackwardArgs& a, int64_t
   const int64_t own = row + 4 * y;  // the first of the thread's rows
   LoadTile<Tile>(s.q, a.q + row * a.ldq + query_at, a.ldq, end - row, dim);
   LoadTile<Tile>(s.dout, a.dout + row * a.ldout + query_at, a.ldout, end - row, dim);
+  LoadGaps<Tile>(s.gap, a.gaps, row, end - row);
   float lse[4];
   float delta[4];
-  Gap gap[4];
   JG_UNROLL
   for (int r = 0; r < 4; r++) {
-    const int64_t i = min(own + r, end - 1);
-    const int64_t at = i * a.heads + head;
+    const int64_t at = min(own + r, end - 1) * a.heads + head;
     lse[r] = a.lse[at];
     delta[r] = static_cast<const float*>(a.scratch)[at];
-    gap[r] = GapOf(a.gaps, i);
   }
   float4 dq[4][Tile::kVectors];
   Clear<Tile>(dq);
@@ -102,7 +100,7 @@ __device__ __forceinline__ void QueryRun(const AttentionBackwardArgs& a, int64_t
       JG_UNROLL
       for (int c = 0; c < Tile::kColumns; c++) {
         const float weight = expf(score[r][c] * a.scale - lse[r]);
-        const bool seen = x + 16 * c < keys + r && !gap[r].Has(key + x + 16 * c);
+        const bool seen = x + 16 * c < keys + r && !s.gap[4 * y + r].Has(key + x + 16 * c);
         slope[r][c] = seen ? weight * (slope[r][c] - delta[r]) : 0;
       }
     }
@@ -140,12 +138,11 @@ __device__ __forceinline__ void KeyRun(const AttentionBackwardArgs& a, int64_t k
     for (int64_t query = row; query < last; query += Tile::kRows) {
       LoadTile<Tile>(s.q, a.q + query * a.ldq + head * dim, a.ldq, last - query, dim);
       LoadTile<Tile>(s.dout, a.dout + query * a.ldout + head * dim, a.ldout, last - query, dim);
+      LoadGaps<Tile>(s.gap, a.gaps, query, last - query);
       if (threadIdx.x < Tile::kRows) {
-        const int64_t i = min(query + threadIdx.x, last - 1);
-        const int64_t at = i * a.heads + head;
+        const int64_t at = min(query + threadIdx.x, last - 1) * a.heads + head;
         s.lse[threadIdx.x] = a.lse[at];
         s.delta[threadIdx.x] = static_cast<const float*>(a.scratch)[at];
-        s.gap[threadIdx.x] = GapOf(a.gaps, i);
       }
       __syncthreads();
       float weight[4][Tile::kColumns];

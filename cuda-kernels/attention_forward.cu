@@ -35,6 +35,7 @@ struct ForwardShared {
   float k[Tile::kFloats];
   float v[Tile::kFloats];
   float weights[Tile::kWeights];
+  Gap gap[Tile::kRows];
 };
 
 // Over the 16 threads that share a row.
@@ -56,13 +57,12 @@ struct Rows {
   float largest[4];
   float sum[4];
   float4 out[4][Tile::kVectors];
-  Gap gap[4];
 };
 
 // Rows that see `keys` keys of the tile, which begins at row `key`, row 0 of them; row r sees r
-// more. Scores become weights.
+// more, but none in its gap. Scores become weights.
 template <typename Tile>
-__device__ __forceinline__ void Softmax(int64_t key, int keys, float scale,
+__device__ __forceinline__ void Softmax(int64_t key, int keys, const Gap* gap, float scale,
                                         float (&score)[4][Tile::kColumns], Rows<Tile>& rows) {
   const int x = static_cast<int>(threadIdx.x % 16);
   JG_UNROLL
@@ -71,7 +71,7 @@ __device__ __forceinline__ void Softmax(int64_t key, int keys, float scale,
     JG_UNROLL
     for (int c = 0; c < Tile::kColumns; c++) {
       const int j = x + 16 * c;
-      const bool seen = j < keys + r && !rows.gap[r].Has(key + j);
+      const bool seen = j < keys + r && !gap[r].Has(key + j);
       score[r][c] = seen ? score[r][c] * scale : -INFINITY;
       largest = fmaxf(largest, score[r][c]);
     }
@@ -101,12 +101,12 @@ __device__ __forceinline__ void Attend(const AttentionForwardArgs& a, int64_t he
   const int64_t key_at = head / (a.heads / a.kv_heads) * dim;
   const int y = static_cast<int>(threadIdx.x / 16);
   LoadTile<Tile>(s.q, a.q + row * a.ldq + query_at, a.ldq, end - row, dim);
+  LoadGaps<Tile>(s.gap, a.gaps, row, end - row);
   Rows<Tile> rows;
   JG_UNROLL
   for (int r = 0; r < 4; r++) {
     rows.largest[r] = -INFINITY;
     rows.sum[r] = 0;
-    rows.gap[r] = GapOf(a.gaps, min(row + 4 * y + r, end - 1));
     JG_UNROLL
     for (int v = 0; v < Tile::kVectors; v++) rows.out[r][v] = make_float4(0, 0, 0, 0);
   }
@@ -116,7 +116,8 @@ __device__ __forceinline__ void Attend(const AttentionForwardArgs& a, int64_t he
     __syncthreads();
     float score[4][Tile::kColumns];
     Scores<Tile>(s.q, s.k, dim, score);
-    Softmax<Tile>(key, static_cast<int>(row - key) + 4 * y + 1, a.scale, score, rows);
+    Softmax<Tile>(key, static_cast<int>(row - key) + 4 * y + 1, s.gap + 4 * y, a.scale, score,
+                  rows);
     WriteWeights<Tile>(score, s.weights);
     __syncwarp();
     AddWeighted<Tile>(s.weights, s.v, dim, rows.out);
