@@ -42,9 +42,10 @@ for module in cli jcuda; do
   cp java/$module/target/lib/*.jar "$content/java/lib"
 done
 rm "$content"/java/lib/jangle-*.jar
-for module in core cli jcuda; do
+for module in core smollm2-msn cli jcuda; do
   cp -r java/$module/target/classes "$content/java/$module"
 done
+rm "$content"/java/smollm2-msn/dev/jangle/smollm2/adapter_model.safetensors # of a model that is not here
 for module in core jcuda; do
   cp -r java/$module/target/test-classes "$content/tests/$module"
 done
@@ -66,7 +67,7 @@ done
 cp "$build/lib/libjangle_cudasim.so" "$content/emulated/libjangle_cuda.so"
 
 # What tests read of the sources. The models lie there only, not beside the test classes too.
-git ls-files README.md native-build/include java tests/core tests/jcuda |
+git ls-files README.md native-build/include java ':!java/smollm2-msn' tests/core tests/jcuda |
   tar -c -T - | tar -x -C "$content/root"
 for folder in tests/core/resources/*; do
   rm -r "$content/tests/core/$(basename "$folder")"

@@ -192,7 +192,7 @@ if [ "$emulated" ]; then
   natives=$content/emulated
   jvm+=("-Djangle.library.cuda=$natives/libjangle_cuda.so" -Djangle.test.standins=true)
 fi
-classes=$content/java/core:$content/java/cli:$content/java/jcuda:$content/java/natives:$content/java/lib/*
+classes=$content/java/core:$content/java/smollm2-msn:$content/java/cli:$content/java/jcuda:$content/java/natives:$content/java/lib/*
 jangle=("${jvm[@]}" -cp "$classes" dev.jangle.cli.Main)
 resources=$content/root/tests/core/resources
 tests=$content/tests/core:$content/tests/jcuda:$resources:$content/root/tests/jcuda/resources

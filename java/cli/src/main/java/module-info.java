@@ -1,6 +1,7 @@
 /** Jangle's command line. */
 module dev.jangle.cli {
   requires dev.jangle;
+  requires dev.jangle.smollm2;
   requires static com.google.errorprone.annotations;
   requires info.picocli;
   requires com.fasterxml.jackson.databind;

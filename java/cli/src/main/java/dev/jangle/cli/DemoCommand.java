@@ -10,6 +10,7 @@ import dev.jangle.TokenEvent;
 import dev.jangle.TokenStream;
 import dev.jangle.cli.bench.Question;
 import dev.jangle.cli.bench.QuestionFile;
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
@@ -20,6 +21,7 @@ import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Table;
 import dev.jangle.cli.term.Terminal;
+import dev.jangle.smollm2.MsnAdapter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,8 +38,9 @@ import picocli.CommandLine.Option;
     description = {
       "Answers a few questions plainly and with TR-Jacobi, side by side, and compares the tokens.",
       "The two take turns and never compute at the same time: whichever has used less time goes",
-      "next, so the columns grow as if each had the machine to itself. Beside a model with an",
-      "adapter stands how many tokens a pass gives without it, in the base model's own answer.",
+      "next, so the columns grow as if each had the machine to itself. The model has the adapter",
+      "that comes with Jangle, trained for drafts; how many tokens a pass gives without it, in the",
+      "base model's own answer, stands beside.",
       ""
     },
     optionListHeading = "Options:%n",
@@ -45,6 +48,7 @@ import picocli.CommandLine.Option;
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "smollm2";
   private static final List<String> TASKS = List.of("chat", "translation", "summarization");
+  private static final String NONE = "none";
   private static final int LEAST_WIDTH = 80;
 
   @Option(
@@ -62,8 +66,8 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--adapter",
       paramLabel = "FOLDER",
-      description = "An adapter of smollm2, such as jangle train makes.")
-  private Path adapter;
+      description = "An adapter of smollm2, or none (default: smollm2-msn).")
+  private Path adapter = Path.of(MsnAdapter.NAME);
 
   private final Terminal terminal;
 
@@ -104,12 +108,13 @@ final class DemoCommand implements Callable<Integer> {
     }
     Path path = store.resolve(MODEL);
     ModelOptions plain = ModelOptions.defaults().withThreads(threads);
-    if (adapter == null) {
+    if (adapter.toString().equals(NONE)) {
       try (Model model = open(path, plain, options)) {
         return show(model, null, options);
       }
     }
-    try (Model model = open(path, plain.withAdapter(adapter), options);
+    Path folder = new AdapterStore(terminal).resolve(adapter);
+    try (Model model = open(path, plain.withAdapter(folder), options);
         Model base = open(path, plain, options)) {
       return show(model, base, options);
     }

@@ -1,5 +1,6 @@
 package dev.jangle.cli;
 
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
@@ -56,7 +57,8 @@ final class ExportCommand implements Callable<Integer> {
   @Option(
       names = "--adapter",
       paramLabel = "FOLDER",
-      description = "A LoRA adapter in PEFT's layout to add to the weights.")
+      description =
+          "A LoRA adapter in PEFT's layout to add to the weights; smollm2-msn comes with Jangle.")
   private Path adapter;
 
   @Option(
@@ -99,7 +101,10 @@ final class ExportCommand implements Callable<Integer> {
     Path path = new ModelStore(terminal).resolve(name);
     try (Checkpoint model = Checkpoint.open(path);
         Progress progress = new Progress(terminal, "writing " + out, Progress.Unit.BYTES)) {
-      LoraAdapter lora = adapter == null ? null : LoraAdapter.open(adapter, model);
+      LoraAdapter lora =
+          adapter == null
+              ? null
+              : LoraAdapter.open(new AdapterStore(terminal).resolve(adapter), model);
       switch (target) {
         case HF -> Export.huggingFace(model, lora, format, out, progress::update);
         case GGUF -> Export.gguf(model, lora, format, out, progress::update);

@@ -2,6 +2,7 @@ package dev.jangle.cli;
 
 import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Terminal;
 import java.io.IOException;
@@ -61,7 +62,8 @@ final class InfoCommand implements Callable<Integer> {
       text.append(line("java", Runtime.version().toString()));
       text.append(line("pulled", pulled.isEmpty() ? "nothing" : String.join(", ", pulled)));
     } else {
-      text.append('\n').append(ModelDescription.of(path, adapter));
+      Path folder = adapter == null ? null : new AdapterStore(terminal).resolve(adapter);
+      text.append('\n').append(ModelDescription.of(path, folder));
     }
     terminal.print(text.toString());
     return ErrorReport.OK;

@@ -4,6 +4,7 @@ import dev.jangle.Model;
 import dev.jangle.ModelOptions;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Tier;
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
@@ -29,7 +30,8 @@ final class ModelMixin {
   @Option(
       names = "--adapter",
       paramLabel = "FOLDER",
-      description = "A LoRA adapter in PEFT's layout to add to the weights.")
+      description =
+          "A LoRA adapter in PEFT's layout to add to the weights; smollm2-msn comes with Jangle.")
   private Path adapter;
 
   @Option(
@@ -92,7 +94,11 @@ final class ModelMixin {
     Checkpoint base = Checkpoint.open(path(terminal));
     boolean whole = false;
     try {
-      Checkpoint all = adapter == null ? base : base.map(LoraAdapter.open(adapter, base)::merge);
+      Checkpoint all =
+          adapter == null
+              ? base
+              : base.map(
+                  LoraAdapter.open(new AdapterStore(terminal).resolve(adapter), base)::merge);
       whole = true;
       return all;
     } finally {
@@ -113,7 +119,7 @@ final class ModelMixin {
 
   /** Opens the model, showing how far its loading is. */
   Model open(Terminal terminal) throws IOException {
-    ModelOptions options = options();
+    ModelOptions options = options(terminal);
     try (Progress progress = new Progress(terminal, "loading " + name(), Progress.Unit.BYTES)) {
       Model model = Model.open(path(terminal), options.withProgress(progress::update));
       if (backend == BackendKind.AUTO && !model.backend().fallback().isEmpty()) {
@@ -124,7 +130,7 @@ final class ModelMixin {
     }
   }
 
-  private ModelOptions options() {
+  private ModelOptions options(Terminal terminal) {
     try {
       ModelOptions options =
           ModelOptions.defaults()
@@ -135,7 +141,9 @@ final class ModelMixin {
       if (tier != null) {
         options = options.withTier(tier);
       }
-      return adapter == null ? options : options.withAdapter(adapter);
+      return adapter == null
+          ? options
+          : options.withAdapter(new AdapterStore(terminal).resolve(adapter));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }

@@ -20,7 +20,7 @@ public final class ModelStore {
     this.models = home(terminal).resolve("models");
   }
 
-  private static Path home(Terminal terminal) {
+  static Path home(Terminal terminal) {
     if (terminal.variable("JANGLE_HOME") != null) {
       return Path.of(terminal.variable("JANGLE_HOME")).toAbsolutePath();
     }
