@@ -113,8 +113,8 @@ class BatchesTest {
   @Test
   void branchesStandBehindTheirSample() {
     NoisedSample sample = noised(Samples.of(2, 4)); // inputs 100 to 104
-    sample.branch(2, 2, new CounterRandom(1));
-    sample.branch(4, 1, new CounterRandom(2));
+    sample.branch(2, 2, 0.25, new CounterRandom(1));
+    sample.branch(4, 1, 0.25, new CounterRandom(2));
     PackedBatch batch = new PackedBatch(15);
     batch.add(noised(Samples.of(1, 2)));
     batch.add(sample);
@@ -162,7 +162,7 @@ class BatchesTest {
 
   @Test
   void branchesHavePlacesOfTheirOwn() {
-    NoiseStrategy branches = new NoiseStrategy.OwnDrafts(3, 1);
+    NoiseStrategy branches = new NoiseStrategy.OwnDrafts(3, 1, 0.5);
     Batches clean = batches(new NoiseStrategy.None(), 5);
     Batches noisy = batches(branches, 5);
     assertEquals(LENGTH, clean.places());

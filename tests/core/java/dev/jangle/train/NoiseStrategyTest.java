@@ -194,7 +194,7 @@ class NoiseStrategyTest {
 
   @Test
   void branchesAreNoiseBesideCleanInputs() {
-    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, 0.7);
+    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, 0.7, 0.5);
     for (Sample sample : shapes()) {
       for (int key = 0; key < 100; key++) {
         NoisedSample noised = noise(strategy, sample, key);
@@ -224,7 +224,7 @@ class NoiseStrategyTest {
   @ParameterizedTest
   @ValueSource(doubles = {0.1, 0.5, 1, 4})
   void branchesReachTheirShareAndEveryPlace(double share) {
-    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, share);
+    NoiseStrategy strategy = new NoiseStrategy.OwnDrafts(L, share, 0.5);
     Set<Integer> starts = new HashSet<>();
     double places = 0;
     for (int key = 0; key < 200; key++) {
@@ -239,7 +239,8 @@ class NoiseStrategyTest {
   @Test
   void refusesWhatIsOutOfRange() {
     for (double share : new double[] {0, -0.1, L + 0.1, Double.NaN}) {
-      assertThrows(IllegalArgumentException.class, () -> new NoiseStrategy.OwnDrafts(L, share));
+      assertThrows(
+          IllegalArgumentException.class, () -> new NoiseStrategy.OwnDrafts(L, share, 0.5));
     }
     for (double share : new double[] {0, -0.1, 0.51, Double.NaN}) {
       assertThrows(IllegalArgumentException.class, () -> new NoiseStrategy.Segments(L, share));

@@ -79,6 +79,7 @@ final class TinyRun {
         step.steps(),
         step.epoch(),
         step.loss(),
+        step.cleanLoss(),
         step.rate(),
         step.norm(),
         step.tokens(),

@@ -53,7 +53,7 @@ class TrainerTest {
         all,
         all.withNoise(new NoiseStrategy.Progressive(3, 0.3)),
         all.withLora(new LoraOptions(4, 8)).withRate(2e-2),
-        all.withNoise(new NoiseStrategy.OwnDrafts(3, 0.3)));
+        all.withNoise(new NoiseStrategy.OwnDrafts(3, 0.3, 0.5)));
   }
 
   @ParameterizedTest
@@ -206,7 +206,7 @@ class TrainerTest {
     List<TrainingEvent.Step> own =
         tiny.run(
             folder.resolve("own"),
-            TinyRun.options().withNoise(new NoiseStrategy.OwnDrafts(3, 0.3)),
+            TinyRun.options().withNoise(new NoiseStrategy.OwnDrafts(3, 0.3, 0.5)),
             1);
     TrainingEvent.Step step = own.getFirst();
     int branched = step.tokens() - control.getFirst().tokens();

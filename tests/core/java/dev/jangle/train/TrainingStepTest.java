@@ -188,7 +188,7 @@ class TrainingStepTest {
 
   @Test
   void aStepWithDraftsIsOneOverTheNoiseAndItsDrafts() throws IOException {
-    List<PackedBatch> noise = noise();
+    List<PackedBatch> noise = noise(0.5);
     List<PackedBatch> both = new ArrayList<>();
     try (Backend backend = Backend.open(Machine.kind(), 2, null);
         Kernels kernels = backend.newKernels();
@@ -225,9 +225,9 @@ class TrainingStepTest {
   /** A branch is computed as if it stood alone, behind what is before it. */
   @Test
   void branchesDoNotTouchWhatTheyLeave() throws IOException {
-    PackedBatch together = noise().get(0);
+    PackedBatch together = noise(1).get(0);
     List<PackedBatch> apart = new ArrayList<>();
-    NoisedSample noised = noised(0);
+    NoisedSample noised = noised(0, 1);
     apart.add(new PackedBatch(ROWS));
     apart.getLast().add(new NoisedSample(noised.sample()));
     for (NoisedSample.Branch branch : noised.branches()) {
@@ -269,18 +269,49 @@ class TrainingStepTest {
     }
   }
 
+  @Test
+  void aBranchCountsByItsWeight() throws IOException {
+    PackedBatch light = noise(0.25).get(0);
+    PackedBatch clean = new PackedBatch(ROWS);
+    clean.add(new NoisedSample(noised(0, 1).sample()));
+    try (Backend backend = Backend.open(Machine.kind(), 2, null);
+        Kernels kernels = backend.newKernels();
+        Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
+        TrainingState state = TrainingState.of(backend, kernels, file);
+        TrainingStep step =
+            new TrainingStep(
+                backend, kernels, DType.F32, file.config(), state, AdamW.usual(), ROWS, false)) {
+      double all = step.losses(light).sum();
+      double first = step.losses(clean).sum();
+      int branched = light.learnt() - clean.learnt();
+      assertTrue(branched > 0);
+      assertEquals(clean.learnt() + 0.25 * branched, light.weight(), 1e-9);
+      double expected = (first + 0.25 * (all - first)) / light.weight();
+      assertEquals(expected, step.run(List.of(light), false, 0).loss(), 1e-6);
+      // The gradient is a mixture of the two: twice the weight is twice the branches' part of it.
+      double[] norms = new double[3];
+      for (int i = 0; i < 3; i++) {
+        PackedBatch batch = noise(0.25 * (i + 1)).get(0);
+        norms[i] = step.run(List.of(batch), false, 0).norm() * batch.weight();
+      }
+      // |c + w b|^2 is a parabola in w: its second difference is 2 w^2 |b|^2 > 0.
+      double second = norms[0] * norms[0] - 2 * norms[1] * norms[1] + norms[2] * norms[2];
+      assertTrue(second > 0, second + " of " + Arrays.toString(norms));
+    }
+  }
+
   /** Two rows of an answer with branches of noise. */
-  private static List<PackedBatch> noise() {
+  private static List<PackedBatch> noise(double weight) {
     List<PackedBatch> batches = new ArrayList<>();
     for (int row = 0; row < 2; row++) {
       PackedBatch batch = new PackedBatch(ROWS);
-      batch.add(noised(row));
+      batch.add(noised(row, weight));
       batches.add(batch);
     }
     return batches;
   }
 
-  private static NoisedSample noised(int row) {
+  private static NoisedSample noised(int row, double weight) {
     int[] tokens = new int[ROWS - 30];
     boolean[] written = new boolean[tokens.length];
     for (int i = 0; i < tokens.length; i++) {
@@ -288,7 +319,7 @@ class TrainingStepTest {
       written[i] = i >= 4;
     }
     return SegmentPlacer.noise(
-        new NoiseStrategy.OwnDrafts(3, 0.4),
+        new NoiseStrategy.OwnDrafts(3, 0.4, weight),
         new Sample(tokens, written, false),
         0,
         new CounterRandom(row));

@@ -117,6 +117,14 @@ final class TrainCommand implements Callable<Integer> {
   private Double share;
 
   @Option(
+      names = "--noise-weight",
+      paramLabel = "X",
+      description =
+          "With own: what a label after noise counts in the loss, where one on clean text counts 1"
+              + " (default: 0.1).")
+  private double noiseWeight = 0.1;
+
+  @Option(
       names = "--rank",
       paramLabel = "N",
       description = "Rank of the adapters that are trained (default: 16).")
@@ -429,7 +437,7 @@ final class TrainCommand implements Callable<Integer> {
       case AHEAD -> new NoiseStrategy.Ahead(length);
       case SEGMENTS -> new NoiseStrategy.Segments(length, part);
       case PROGRESSIVE -> new NoiseStrategy.Progressive(length, part);
-      case OWN -> new NoiseStrategy.OwnDrafts(length, part);
+      case OWN -> new NoiseStrategy.OwnDrafts(length, part, noiseWeight);
       case NONE -> new NoiseStrategy.None();
     };
   }

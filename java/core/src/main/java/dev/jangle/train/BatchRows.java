@@ -32,6 +32,7 @@ final class BatchRows {
   private int used;
   private int learnt;
   private boolean gapped;
+  private double[] weights;
 
   BatchRows(DeviceMemory memory, Kernels kernels, int rows) {
     this.rows = rows;
@@ -56,6 +57,7 @@ final class BatchRows {
     int[] labels = batch.targets();
     int[] places = IntStream.range(0, used).filter(i -> labels[i] != PackedBatch.NONE).toArray();
     learnt = places.length;
+    weights = Arrays.stream(places).mapToDouble(i -> batch.weights()[i]).toArray();
     DeviceMemory.set(kernels, inputs, inputIds);
     DeviceMemory.set(kernels, byInput, sorted(inputIds));
     DeviceMemory.set(kernels, starts, Arrays.copyOf(batch.starts(), used));
@@ -78,6 +80,11 @@ final class BatchRows {
   /** Rows that are computed. */
   int used() {
     return used;
+  }
+
+  /** What each compact row's label counts in the loss. */
+  double[] weights() {
+    return weights;
   }
 
   /** Rows that have a label. */

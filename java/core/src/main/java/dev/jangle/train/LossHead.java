@@ -12,7 +12,6 @@ import dev.jangle.backend.TrainingRows;
 import dev.jangle.format.ModelConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * The last norm, the output matrix and the cross-entropy, with their gradients. Reads only rows
@@ -115,10 +114,12 @@ final class LossHead {
     }
     Matrix x = compact.top(learnt);
     Matrix y = normed.top(learnt);
-    float[] equal = new float[learnt];
-    Arrays.fill(equal, rowWeight);
+    float[] scaled = new float[learnt];
+    for (int i = 0; i < learnt; i++) {
+      scaled[i] = (float) (rowWeight * batch.weights()[i]);
+    }
     try (Arena arena = Arena.ofConfined()) {
-      kernels.upload(arena.allocateFrom(JAVA_FLOAT, equal), rowWeights);
+      kernels.upload(arena.allocateFrom(JAVA_FLOAT, scaled), rowWeights);
       rowWork.gatherRows(batch.learntRows, hidden, x);
       kernels.rmsnorm(x, 1, weights.norm(), config.rmsNormEps(), y);
       MemorySegment chosen = arena.allocate(JAVA_INT, logits.rows());

@@ -79,16 +79,22 @@ public sealed interface NoiseStrategy {
    * @param length inputs of a branch; fewer at the end of an answer
    * @param share inputs on branches for each input that the assistant wrote; at most {@code
    *     length}, a branch at each; as near as whole branches come from below
+   * @param weight of a label on a branch in the loss, where one on clean inputs has 1: what drafts
+   *     may cost the text
    */
-  record OwnDrafts(int length, double share) implements NoiseStrategy {
+  record OwnDrafts(int length, double share, double weight) implements NoiseStrategy {
     /**
-     * Checks both.
+     * Checks all.
      *
      * @throws IllegalArgumentException where one is out of range
      */
     public OwnDrafts {
       requireLength(length);
       requireShare(share, length);
+      if (!(weight > 0 && Double.isFinite(weight))) {
+        throw new IllegalArgumentException(
+            "the weight of noise is " + weight + "; expected more than 0");
+      }
     }
   }
 

@@ -17,9 +17,13 @@ final class NoisedSample {
     final int from;
     final int[] inputs;
 
-    private Branch(int from, int[] inputs) {
+    /** Of its labels in the loss. */
+    final double weight;
+
+    private Branch(int from, int[] inputs, double weight) {
       this.from = from;
       this.inputs = inputs;
+      this.weight = weight;
     }
   }
 
@@ -78,13 +82,13 @@ final class NoisedSample {
   }
 
   /** Adds a branch: noise for a run of inputs, each token one of those before it. */
-  void branch(int from, int length, CounterRandom random) {
+  void branch(int from, int length, double weight, CounterRandom random) {
     int[] noise = new int[length];
     for (int i = 0; i < length; i++) {
       int before = random.nextInt(from + i);
       noise[i] = before < from ? inputs[before] : noise[before - from];
     }
-    branches.add(new Branch(from, noise));
+    branches.add(new Branch(from, noise, weight));
   }
 
   /**

@@ -18,6 +18,7 @@ final class PackedBatch {
   private final int[] gaps;
   private final int[] positions;
   private final int[] depths;
+  private final double[] weights;
 
   /** Of inputs that are not on a branch, whether noise may stand there. */
   private final boolean[] open;
@@ -31,6 +32,7 @@ final class PackedBatch {
     gaps = new int[2 * length];
     positions = new int[length];
     depths = new int[length];
+    weights = new double[length];
     open = new boolean[length];
     Arrays.fill(targets, NONE);
     Arrays.setAll(starts, i -> i);
@@ -43,6 +45,7 @@ final class PackedBatch {
     gaps = other.gaps.clone();
     positions = other.positions.clone();
     depths = other.depths.clone();
+    weights = other.weights.clone();
     open = other.open.clone();
     used = other.used;
   }
@@ -58,7 +61,7 @@ final class PackedBatch {
     for (int i = 0; i < noised.length(); i++) {
       int target = sample.learnt(i + 1) ? sample.token(i + 1) : NONE;
       open[used] = noised.open(i);
-      add(noised.input(i), target, start, i, noised.depth(i));
+      add(noised.input(i), target, start, i, noised.depth(i), 1);
     }
     for (NoisedSample.Branch branch : noised.branches()) {
       int first = used;
@@ -66,17 +69,19 @@ final class PackedBatch {
         int position = branch.from + i;
         gaps[2 * used] = start + branch.from;
         gaps[2 * used + 1] = first;
-        add(branch.inputs[i], targets[start + position], start, position, i + 1);
+        int target = targets[start + position];
+        add(branch.inputs[i], target, start, position, i + 1, branch.weight);
       }
     }
   }
 
-  private void add(int input, int target, int start, int position, int depth) {
+  private void add(int input, int target, int start, int position, int depth, double weight) {
     inputs[used] = input;
     targets[used] = target;
     starts[used] = start;
     positions[used] = position;
     depths[used] = depth;
+    weights[used] = weight;
     used++;
   }
 
@@ -123,6 +128,20 @@ final class PackedBatch {
    */
   int[] depths() {
     return depths;
+  }
+
+  /** For each place what its label counts in the loss: 1, but on branches. */
+  double[] weights() {
+    return weights;
+  }
+
+  /** What all labels count together. */
+  double weight() {
+    double sum = 0;
+    for (int i = 0; i < used; i++) {
+      sum += targets[i] == NONE ? 0 : weights[i];
+    }
+    return sum;
   }
 
   /** Places that count in the loss. */

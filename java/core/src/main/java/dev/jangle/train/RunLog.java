@@ -62,6 +62,7 @@ final class RunLog implements AutoCloseable {
         .put("steps", step.steps())
         .put("epoch", step.epoch())
         .put("loss", step.loss())
+        .put("clean_loss", step.cleanLoss())
         .put("rate", step.rate())
         .put("norm", step.norm())
         .put("tokens", step.tokens())

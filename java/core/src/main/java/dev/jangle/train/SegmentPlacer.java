@@ -23,7 +23,7 @@ final class SegmentPlacer {
       case NoiseStrategy.None none -> {}
       case NoiseStrategy.Ahead ahead -> one(noised, ahead.length(), random);
       case NoiseStrategy.Segments all -> spread(noised, all.length(), all.share(), random);
-      case NoiseStrategy.OwnDrafts own -> branch(noised, own.length(), own.share(), random);
+      case NoiseStrategy.OwnDrafts own -> branch(noised, own, random);
       case NoiseStrategy.Progressive all -> {
         int length = 1 + (int) Math.min(all.length() - 1, progress * all.length());
         spread(noised, length, all.share(), random);
@@ -113,17 +113,19 @@ final class SegmentPlacer {
    * left is carried to the next run. A run is cut into equal parts, and a branch begins at a random
    * place of each; at the run's end it is shorter.
    */
-  private static void branch(NoisedSample sample, int length, double share, CounterRandom random) {
+  private static void branch(
+      NoisedSample sample, NoiseStrategy.OwnDrafts own, CounterRandom random) {
     double wanted = 0;
     for (Run run : runs(sample)) {
-      wanted += share * run.length() / length;
+      wanted += own.share() * run.length() / own.length();
       int count = (int) wanted;
       wanted -= count;
       for (int part = 0; part < count; part++) {
         int from = (int) ((long) run.length() * part / count);
         int to = (int) ((long) run.length() * (part + 1) / count);
         int at = from + random.nextInt(to - from);
-        sample.branch(run.from() + at, Math.min(length, run.length() - at), random);
+        int length = Math.min(own.length(), run.length() - at);
+        sample.branch(run.from() + at, length, own.weight(), random);
       }
     }
   }

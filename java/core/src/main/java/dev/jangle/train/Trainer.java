@@ -368,6 +368,7 @@ public final class Trainer implements AutoCloseable {
         steps(),
         batches.place().epoch(),
         result.loss(),
+        cleanLoss(drawn, result.outcomes()),
         rate,
         result.norm(),
         tokens,
@@ -376,6 +377,26 @@ public final class Trainer implements AutoCloseable {
         Denoising.of(drawn, result.outcomes()),
         tokens * 1e9 / (now - before),
         (now - start) / 1e9 / (index + 1 - begun) * (steps() - index - 1));
+  }
+
+  private static double cleanLoss(List<PackedBatch> batches, List<LossHead.Outcome> outcomes) {
+    double sum = 0;
+    int labels = 0;
+    for (int b = 0; b < batches.size(); b++) {
+      PackedBatch batch = batches.get(b);
+      int label = 0;
+      for (int i = 0; i < batch.used(); i++) {
+        if (batch.targets()[i] == PackedBatch.NONE) {
+          continue;
+        }
+        if (batch.depths()[i] == 0) {
+          sum += outcomes.get(b).losses()[label];
+          labels++;
+        }
+        label++;
+      }
+    }
+    return sum / labels;
   }
 
   private List<PackedBatch> draw(int index) {

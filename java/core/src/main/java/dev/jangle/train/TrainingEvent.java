@@ -10,7 +10,8 @@ public sealed interface TrainingEvent {
    * @param step from 1
    * @param steps of the whole run
    * @param epoch from 0, of the step's last row
-   * @param loss mean over the labels of the step, before it
+   * @param loss mean over the labels of the step by what they count, before it
+   * @param cleanLoss mean over the labels on clean inputs
    * @param rate learning rate
    * @param norm of the gradients, before clipping
    * @param tokens inputs of the step
@@ -25,6 +26,7 @@ public sealed interface TrainingEvent {
       int steps,
       long epoch,
       double loss,
+      double cleanLoss,
       double rate,
       double norm,
       int tokens,

@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  */
 public final class TrainingOptions {
   // Written only before the object leaves this class.
-  private NoiseStrategy noise = new NoiseStrategy.OwnDrafts(3, 2);
+  private NoiseStrategy noise = new NoiseStrategy.OwnDrafts(3, 2, 0.1);
   private Optional<LoraOptions> lora = Optional.of(new LoraOptions(16, 32));
   private Optional<Path> start = Optional.empty();
   private double rate = 1e-3;
@@ -61,7 +61,8 @@ public final class TrainingOptions {
 
   /**
    * Adapters of rank 16 on all linear layers at a rate of 1e-3, the model's own drafts on branches
-   * of 3, two tokens of them for each of the answers', one epoch, steps of 8 rows of 512 tokens.
+   * of 3, two tokens of them for each of the answers' and a tenth of its weight, one epoch, steps
+   * of 8 rows of 512 tokens.
    */
   public static TrainingOptions defaults() {
     return new TrainingOptions();

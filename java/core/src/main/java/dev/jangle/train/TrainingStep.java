@@ -23,7 +23,7 @@ final class TrainingStep implements AutoCloseable {
   /**
    * What a step did.
    *
-   * @param loss mean over the labels, before the step
+   * @param loss mean over the labels by what they count, before the step
    * @param norm of the gradients, before clipping
    * @param outcomes of the batches, in order, as they were given
    */
@@ -87,22 +87,23 @@ final class TrainingStep implements AutoCloseable {
    * @throws IllegalArgumentException where no batch has a label
    */
   Result run(List<PackedBatch> batches, boolean drafts, double rate) {
-    long labels = batches.stream().mapToLong(PackedBatch::learnt).sum() * (drafts ? 2 : 1);
+    double labels = batches.stream().mapToDouble(PackedBatch::weight).sum() * (drafts ? 2 : 1);
     if (labels == 0) {
       throw new IllegalArgumentException(
           "none of the step's %d batches has a label".formatted(batches.size()));
     }
     TrainingRows rowWork = kernels.trainingRows();
     rowWork.zero(state.gradients.buffer(), 0, state.layout.elements() * Float.BYTES);
+    float rowWeight = (float) (1 / labels);
     List<LossHead.Outcome> outcomes = new ArrayList<>();
     double sum = 0;
     for (PackedBatch batch : batches) {
-      LossHead.Outcome outcome = model.gradients(weights, gradients, batch, 1f / labels);
+      LossHead.Outcome outcome = model.gradients(weights, gradients, batch, rowWeight);
       outcomes.add(outcome);
-      sum += outcome.sum();
+      sum += sum(batch, outcome);
       if (drafts) {
         PackedBatch next = batch.next(written(batch, outcome));
-        sum += model.gradients(weights, gradients, next, 1f / labels).sum();
+        sum += sum(next, model.gradients(weights, gradients, next, rowWeight));
       }
     }
     double loss = sum / labels;
@@ -120,6 +121,18 @@ final class TrainingStep implements AutoCloseable {
   /** Losses of a batch with the present weights. */
   LossHead.Outcome losses(PackedBatch batch) {
     return model.losses(weights, batch);
+  }
+
+  /** Losses times what the labels count, in the order of the places. */
+  private static double sum(PackedBatch batch, LossHead.Outcome outcome) {
+    double sum = 0;
+    int label = 0;
+    for (int i = 0; i < batch.used(); i++) {
+      if (batch.targets()[i] != PackedBatch.NONE) {
+        sum += batch.weights()[i] * outcome.losses()[label++];
+      }
+    }
+    return sum;
   }
 
   /** What the model wrote after each place; the input there where it wrote no number. */
