@@ -55,7 +55,7 @@ final class BatchRows {
     used = Math.max(1, batch.used());
     int[] inputIds = Arrays.copyOf(batch.inputs(), used);
     int[] labels = batch.targets();
-    int[] places = IntStream.range(0, used).filter(i -> labels[i] != PackedBatch.NONE).toArray();
+    int[] places = batch.labelled();
     learnt = places.length;
     weights = Arrays.stream(places).mapToDouble(i -> batch.weights()[i]).toArray();
     DeviceMemory.set(kernels, inputs, inputIds);

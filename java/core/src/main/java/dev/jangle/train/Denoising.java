@@ -33,18 +33,14 @@ public record Denoising(List<Integer> right, List<Integer> all) {
     for (int b = 0; b < batches.size(); b++) {
       PackedBatch batch = batches.get(b);
       int[] predicted = outcomes.get(b).predicted();
-      int label = 0;
-      for (int i = 0; i < batch.used(); i++) {
-        int target = batch.targets()[i];
-        if (target == PackedBatch.NONE) {
-          continue;
-        }
-        int depth = batch.depths()[i];
+      int[] places = batch.labelled();
+      for (int label = 0; label < places.length; label++) {
+        int depth = batch.depths()[places[label]];
         if (depth >= 1 && depth <= DEPTHS) {
+          boolean hit = predicted[label] == batch.targets()[places[label]];
           all.set(depth - 1, all.get(depth - 1) + 1);
-          right.set(depth - 1, right.get(depth - 1) + (predicted[label] == target ? 1 : 0));
+          right.set(depth - 1, right.get(depth - 1) + (hit ? 1 : 0));
         }
-        label++;
       }
     }
     return new Denoising(right, all);

@@ -71,10 +71,10 @@ public sealed interface NoiseStrategy {
   /**
    * What decoding meets: a clean beginning, and drafts behind it. All inputs stay clean; the noise
    * stands on branches, each a segment that goes on from one of them, attends what is before it and
-   * itself, and is attended by nothing else. So what the model writes on clean inputs is learnt as
-   * without noise. And each step learns its rows once more with the model's own drafts, which the
-   * pass with noise has made, as the next Jacobi iteration would have them: plausible and often
-   * wrong, unlike random tokens.
+   * itself, and is attended by nothing else. So clean inputs are read as without noise; what it
+   * costs them comes through the weights alone. And each step learns its rows once more with the
+   * model's own drafts, which the pass with noise has made, as the next Jacobi iteration would have
+   * them: plausible and often wrong, unlike random tokens.
    *
    * @param length inputs of a branch; fewer at the end of an answer
    * @param share inputs on branches for each input that the assistant wrote; at most {@code

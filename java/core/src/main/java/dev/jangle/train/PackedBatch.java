@@ -1,6 +1,7 @@
 package dev.jangle.train;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * Samples side by side in a row of fixed length. An input attends only inputs of its own sample,
@@ -135,18 +136,19 @@ final class PackedBatch {
     return weights;
   }
 
+  /** The places that have a label, ascending: those of a batch's outcome. */
+  int[] labelled() {
+    return IntStream.range(0, used).filter(i -> targets[i] != NONE).toArray();
+  }
+
   /** What all labels count together. */
   double weight() {
-    double sum = 0;
-    for (int i = 0; i < used; i++) {
-      sum += targets[i] == NONE ? 0 : weights[i];
-    }
-    return sum;
+    return Arrays.stream(labelled()).mapToDouble(i -> weights[i]).sum();
   }
 
   /** Places that count in the loss. */
   int learnt() {
-    return (int) Arrays.stream(targets).filter(target -> target != NONE).count();
+    return labelled().length;
   }
 
   /**

@@ -384,16 +384,12 @@ public final class Trainer implements AutoCloseable {
     int labels = 0;
     for (int b = 0; b < batches.size(); b++) {
       PackedBatch batch = batches.get(b);
-      int label = 0;
-      for (int i = 0; i < batch.used(); i++) {
-        if (batch.targets()[i] == PackedBatch.NONE) {
-          continue;
-        }
-        if (batch.depths()[i] == 0) {
+      int[] places = batch.labelled();
+      for (int label = 0; label < places.length; label++) {
+        if (batch.depths()[places[label]] == 0) {
           sum += outcomes.get(b).losses()[label];
           labels++;
         }
-        label++;
       }
     }
     return sum / labels;

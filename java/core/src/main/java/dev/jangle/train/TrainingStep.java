@@ -126,11 +126,9 @@ final class TrainingStep implements AutoCloseable {
   /** Losses times what the labels count, in the order of the places. */
   private static double sum(PackedBatch batch, LossHead.Outcome outcome) {
     double sum = 0;
-    int label = 0;
-    for (int i = 0; i < batch.used(); i++) {
-      if (batch.targets()[i] != PackedBatch.NONE) {
-        sum += batch.weights()[i] * outcome.losses()[label++];
-      }
+    int[] places = batch.labelled();
+    for (int label = 0; label < places.length; label++) {
+      sum += batch.weights()[places[label]] * outcome.losses()[label];
     }
     return sum;
   }
@@ -138,12 +136,10 @@ final class TrainingStep implements AutoCloseable {
   /** What the model wrote after each place; the input there where it wrote no number. */
   private static int[] written(PackedBatch batch, LossHead.Outcome outcome) {
     int[] written = batch.inputs().clone();
-    int label = 0;
-    for (int i = 0; i < batch.used(); i++) {
-      if (batch.targets()[i] != PackedBatch.NONE) {
-        int token = outcome.predicted()[label++];
-        written[i] = token >= 0 ? token : written[i];
-      }
+    int[] places = batch.labelled();
+    for (int label = 0; label < places.length; label++) {
+      int token = outcome.predicted()[label];
+      written[places[label]] = token >= 0 ? token : written[places[label]];
     }
     return written;
   }
