@@ -73,7 +73,7 @@ def main() -> int:
     kernels = read_kernels(tools, library)
     shared = shared_sizes(tools, library)
     table = Expectations(args.expect)
-    architectures = re.findall(r"(\d+\w*)-real", cached(args.build, "JANGLE_CUDA_ARCHITECTURES"))
+    architectures = re.findall(r"\w+", cached(args.build, "JANGLE_CUDA_ARCHITECTURES"))
     faults = check_kernels(kernels, shared, table)
     faults += check_architectures(kernels, [f"sm_{arch}" for arch in architectures])
     faults += ptx_faults(tools.run(tools.cuobjdump, "-ptx", library))
