@@ -75,17 +75,15 @@ __global__ void __launch_bounds__(kAttentionThreads, AttentionTile<kDim, kGroups
     AttentionPrefixKernel(const AttentionPlan plan) {
   using Tile = AttentionTile<kDim, kGroups>;
   auto& shared = SharedMemory<typename Tile::Shared>();
-  const int32_t turns = plan.turns;
-  const int32_t turn = static_cast<int32_t>(blockIdx.x) % turns;
   const int32_t range = static_cast<int32_t>(blockIdx.y);
   const int32_t head_blocks = (plan.group + plan.block_heads - 1) / plan.block_heads;
   const int32_t kv_head = static_cast<int32_t>(blockIdx.z) / head_blocks;
   const int32_t first_head = static_cast<int32_t>(blockIdx.z) % head_blocks * plan.block_heads;
   const int32_t heads = min(plan.block_heads, plan.group - first_head);
   const int64_t head_stride = JG_PAGE * plan.layout.head_dim;
-  const int32_t first_row = static_cast<int32_t>(blockIdx.x) / turns * plan.run_rows;
   JG_NO_UNROLL
-  for (int32_t index = turn;; index += turns) {
+  for (int32_t index = static_cast<int32_t>(blockIdx.x) % plan.turns;; index += plan.turns) {
+    const int32_t first_row = static_cast<int32_t>(blockIdx.x) / plan.turns * plan.run_rows;
     const RowGroup group = LoadRowGroup(plan.batch, first_row, plan.run_rows);
     if (index >= group.Runs()) break;
     const Run run = group.RunFrom(group.Start(index));

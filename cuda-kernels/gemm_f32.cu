@@ -103,10 +103,9 @@ __global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads)
     if (left >= kStages) copy(stage == 0 ? kStages - 1 : stage - 1);
     CpAsyncCommit();
     const auto& at = shared.ring[stage];
-    JG_NO_UNROLL  // two at a time: more would ask for more than 128 registers
-        for (int p = 0; p < kGemmStepF32; p += 2) {
-      JG_UNROLL
-      for (int q = 0; q < 2; q++) MultiplyLine(at.a[p + q], own_row, at.b[p + q], own_column, sums);
+    JG_NO_UNROLL  // more at a time would ask for more than 128 registers
+        for (int p = 0; p < kGemmStepF32; p++) {
+      MultiplyLine(at.a[p], own_row, at.b[p], own_column, sums);
     }
     stage = stage == kStages - 1 ? 0 : stage + 1;
   }

@@ -153,6 +153,18 @@ class TrainTest {
     }
   }
 
+  /** It is not for this model, so its name was understood. */
+  @Test
+  void goesOnFromTheAdapterThatComesWithJangle() {
+    String line =
+        "train --backend cpu -m %s --data %s --out %s --from smollm2-msn"
+            .formatted(TINY, data, out);
+    Map<String, String> home = Map.of("JANGLE_HOME", folder.resolve("home").toString());
+    Run run = Run.of(home, "", line.split(" "));
+    assertEquals(1, run.code(), run.err());
+    assertTrue(run.err().contains("belongs to another model"), run.err());
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

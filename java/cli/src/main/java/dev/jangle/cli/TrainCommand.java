@@ -2,6 +2,7 @@ package dev.jangle.cli;
 
 import dev.jangle.backend.BackendKind;
 import dev.jangle.cli.bench.QuestionFile;
+import dev.jangle.cli.pull.AdapterStore;
 import dev.jangle.cli.pull.ModelPuller;
 import dev.jangle.cli.pull.ModelStore;
 import dev.jangle.cli.term.Amounts;
@@ -138,10 +139,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--from",
-      paramLabel = "FOLDER",
+      paramLabel = "ADAPTER",
       description =
-          "Go on from an adapter of an earlier run, of the same rank and alpha, with a new"
-              + " schedule.")
+          "Go on from the adapter of an earlier run, or from smollm2-msn, which comes with"
+              + " Jangle: of the same rank and alpha, with a new schedule.")
   private Path from;
 
   @Option(names = "--full", description = "Train all weights, without adapters.")
@@ -427,7 +428,7 @@ final class TrainCommand implements Callable<Integer> {
     TrainingOptions options =
         TrainingOptions.defaults()
             .withLora(new LoraOptions(given, alpha == null ? 2.0 * given : alpha));
-    return from == null ? options : options.withStart(from);
+    return from == null ? options : options.withStart(new AdapterStore(terminal).resolve(from));
   }
 
   private NoiseStrategy strategy() {
