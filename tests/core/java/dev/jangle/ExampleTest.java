@@ -11,8 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** The example of the README and of the package's Javadoc: it compiles, it runs, it is the same. */
+@Isolated("changes what the process shares")
 class ExampleTest {
   @TempDir Path folder;
 

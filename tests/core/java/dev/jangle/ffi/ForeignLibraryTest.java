@@ -15,8 +15,10 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Libraries that are not of this build: made here by the C compiler, where there is one. */
+@Isolated("changes what the process shares")
 class ForeignLibraryTest {
   @TempDir Path folder;
 
