@@ -8,6 +8,7 @@ stands for all.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import struct
@@ -22,7 +23,8 @@ _PREDICATE = re.compile(r"^!?U?P(?:T|\d+)(?:\.\w+)*$")
 _SPECIAL = re.compile(r"SR_(TID|CTAID)\.?([XYZ])")
 
 
-def _split(operands: str) -> list[str]:
+@functools.cache  # loops are gone through several times
+def _split(operands: str) -> tuple[str, ...]:
     parts, depth = [""], 0
     for letter in operands:
         depth += (letter in "[(") - (letter in "])")
@@ -30,7 +32,7 @@ def _split(operands: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [re.sub(r"\.reuse\b", "", part.strip()) for part in parts]
+    return tuple(re.sub(r"\.reuse\b", "", part.strip()) for part in parts)
 
 
 def _registers(name: str, count: int) -> list[str]:
@@ -127,7 +129,7 @@ def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) 
     if instruction.predicate == "@!PT":
         return
     state.guard = instruction.predicate
-    operands = _split(instruction.operands)
+    operands = list(_split(instruction.operands))
     # Predicates that it sets stand first, or behind the register.
     register = re.match(r"U?R(\d+|Z)", operands[0])
     for text in itertools.takewhile(_PREDICATE.match, operands[1:] if register else operands):

@@ -41,6 +41,8 @@ def union(a: Lanes, b: Lanes) -> Lanes:
     """Either of the two. Patterns that differ by a uniform offset become one."""
     if not a.alternatives or not b.alternatives:
         return a if not a.alternatives else b
+    if a == b:
+        return a
     found = list(a.alternatives)
     for value in b.alternatives:
         for i, old in enumerate(found):
