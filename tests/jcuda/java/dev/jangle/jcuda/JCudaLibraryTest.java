@@ -25,11 +25,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The native libraries, and what is said where they cannot be loaded. */
+@Isolated("changes what the process shares")
 class JCudaLibraryTest {
   private static final String TEMPORARY = "java.io.tmpdir";
   private static final String CACHE = "jangle.native.cache";
