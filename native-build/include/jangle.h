@@ -130,8 +130,8 @@ JG_API int32_t jg_stream_destroy(jg_stream* stream);
 JG_API int32_t jg_stream_synchronize(jg_stream* stream);
 /* Compute calls on the stream are recorded from here to jg_graph_end. What changes from one launch
    to the next (tokens, positions, page tables) lies in device memory: see jg_batch_set, which is
-   never recorded. What a call checks of a batch (rows, tokens, positions, sampling) it checks when
-   it is recorded; batches of later launches must keep to the same. */
+   never recorded. What a call checks of a batch (rows, sequences, tokens, positions, sampling) it
+   checks when it is recorded; batches of later launches must keep to the same. */
 JG_API int32_t jg_graph_begin(jg_stream* stream);
 JG_API int32_t jg_graph_end(jg_stream* stream, jg_graph** graph);
 JG_API int32_t jg_graph_launch(jg_stream* stream, jg_graph* graph);

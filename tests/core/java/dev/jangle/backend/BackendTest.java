@@ -30,7 +30,10 @@ class BackendTest {
     String text = Files.readString(header);
     assertEquals(constant(text, "JG_PAGE"), KvLayer.PAGE);
     assertEquals(constant(text, "JG_MAX_TREE"), Workspace.MAX_LOGITS);
+    assertEquals(constant(text, "JG_MAX_TREE"), Batch.MAX_TREE);
     assertEquals(constant(text, "JG_OUT_OF_MEMORY"), OutOfDeviceMemoryException.STATUS);
+    assertEquals(constant(text, "JG_UNAVAILABLE"), BackendException.UNAVAILABLE);
+    assertEquals(constant(text, "JG_DEVICE_LOST"), BackendException.DEVICE_LOST);
     for (DType dtype : DType.values()) {
       assertEquals(constant(text, "JG_" + dtype), dtype.code(), dtype.toString());
     }
@@ -125,6 +128,18 @@ class BackendTest {
             Long.toString(bytes),
             "free");
       }
+    }
+  }
+
+  /** Not for what a buffer holds, but for what a call keeps for itself. */
+  @Test
+  @Tag("noSanitizer")
+  void aBatchThatNoMemoryHoldsIsRefusedLikeABuffer() {
+    try (Device device = new Device(Machine.best(1))) {
+      Refusal.of(
+          OutOfDeviceMemoryException.class,
+          () -> device.kernels.newBatch(1 << 20, 1 << 20, 1 << 20).close(),
+          "memory");
     }
   }
 

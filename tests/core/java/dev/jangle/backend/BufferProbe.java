@@ -8,8 +8,8 @@ public final class BufferProbe {
   public static boolean isClosed(AutoCloseable resource) {
     try {
       switch (resource) {
-        case DeviceBuffer buffer -> buffer.range(0, 0);
-        case PackedWeight weight -> weight.address();
+        case DeviceBuffer buffer -> buffer.address();
+        case PackedWeight weight -> weight.buffer.address();
         default -> throw new IllegalArgumentException("no device memory: " + resource);
       }
       return false;

@@ -134,6 +134,37 @@ class ClosedTest {
     Refusal.of(TYPE, () -> kernels.launch(graph), "graph is closed");
   }
 
+  /** What was recorded works on memory again at each launch. */
+  @Test
+  void whatAGraphUses() {
+    Matrix x = device.output(2, 32);
+    Matrix y = device.output(2, 8);
+    Graph added = device.keep(kernels.capture(() -> kernels.residual(x, x)));
+    byte[] file = TestData.encode(DType.Q8_0, TestData.normals(1, 8, 32));
+    PackedWeight weight = device.weight(DType.Q8_0, 8, 32, file);
+    DeviceBuffer scratch = device.scratch(weight, 2);
+    Graph multiplied =
+        device.keep(kernels.capture(() -> kernels.matmul(weight, x, y, null, false, scratch)));
+    HostBuffer host = device.keep(device.backend.allocateHost(8));
+    Graph downloaded = device.keep(kernels.capture(() -> kernels.download(y.buffer(), host, 8)));
+    Batch batch = device.batch(new int[2], Tree.chain(2, 0), new int[1]);
+    Graph embedded = device.keep(kernels.capture(() -> kernels.embed(batch, weight, x)));
+    for (Graph graph : new Graph[] {added, multiplied, downloaded, embedded}) {
+      kernels.launch(graph);
+    }
+    kernels.synchronize();
+    batch.close();
+    Refusal.of(TYPE, () -> kernels.launch(embedded), "batch is closed");
+    host.close();
+    Refusal.of(TYPE, () -> kernels.launch(downloaded), "host buffer is closed");
+    scratch.close();
+    Refusal.of(TYPE, () -> kernels.launch(multiplied), "device buffer is closed");
+    kernels.launch(added);
+    kernels.synchronize();
+    x.buffer().close();
+    Refusal.of(TYPE, () -> kernels.launch(added), "device buffer is closed");
+  }
+
   @Test
   void backends() {
     Backend backend = Machine.best(2).open();

@@ -186,6 +186,8 @@ public final class BatchSession implements AutoCloseable {
     while (!taken.isEmpty()) {
       try {
         taken.pop().close();
+      } catch (RuntimeException e) {
+        throw e; // of a lost device, whose text says so
       } catch (Exception e) {
         throw new IllegalStateException("cannot give back what a session took", e);
       }

@@ -130,8 +130,7 @@ public final class Backend implements AutoCloseable {
   public long freeBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment longs = arena.allocate(JAVA_LONG, 2);
-      bindings.check(
-          bindings.devices.memoryInfo(context(), longs, longs.asSlice(JAVA_LONG.byteSize())));
+      check(bindings.devices.memoryInfo(context(), longs, longs.asSlice(JAVA_LONG.byteSize())));
       return longs.getAtIndex(JAVA_LONG, 0);
     }
   }
@@ -143,7 +142,7 @@ public final class Backend implements AutoCloseable {
   public long cacheBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
-      bindings.check(bindings.devices.deviceCacheBytes(0, bytes));
+      check(bindings.devices.deviceCacheBytes(0, bytes));
       return bytes.get(JAVA_LONG, 0);
     }
   }
@@ -156,11 +155,7 @@ public final class Backend implements AutoCloseable {
   public DeviceBuffer allocate(long bytes) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);
-      int status = bindings.memory.bufferAlloc(context(), bytes, out);
-      if (status == OutOfDeviceMemoryException.STATUS) {
-        throw new OutOfDeviceMemoryException(bindings.lastError());
-      }
-      bindings.check(status);
+      check(bindings.memory.bufferAlloc(context(), bytes, out));
       return new DeviceBuffer(this, out.get(ADDRESS, 0).address(), bytes, true);
     }
   }
@@ -173,11 +168,7 @@ public final class Backend implements AutoCloseable {
   public HostBuffer allocateHost(long bytes) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);
-      int status = bindings.memory.hostAlloc(context(), bytes, out);
-      if (status == OutOfDeviceMemoryException.STATUS) {
-        throw new OutOfDeviceMemoryException(bindings.lastError());
-      }
-      bindings.check(status);
+      check(bindings.memory.hostAlloc(context(), bytes, out));
       return new HostBuffer(this, out.get(ADDRESS, 0).address(), bytes);
     }
   }
@@ -192,7 +183,7 @@ public final class Backend implements AutoCloseable {
    * @throws RuntimeException on the CPU, or where the range is not such memory, with the reason
    */
   public DeviceBuffer wrap(long address, long bytes) {
-    bindings.check(bindings.memory.bufferCheck(context(), MemorySegment.ofAddress(address), bytes));
+    check(bindings.memory.bufferCheck(context(), MemorySegment.ofAddress(address), bytes));
     return new DeviceBuffer(this, address, bytes, false);
   }
 
@@ -210,11 +201,11 @@ public final class Backend implements AutoCloseable {
   }
 
   void free(long address) {
-    bindings.check(bindings.memory.bufferFree(context(), MemorySegment.ofAddress(address)));
+    check(bindings.memory.bufferFree(context(), MemorySegment.ofAddress(address)));
   }
 
   void freeHost(long address) {
-    bindings.check(bindings.memory.hostFree(context(), MemorySegment.ofAddress(address)));
+    check(bindings.memory.hostFree(context(), MemorySegment.ofAddress(address)));
   }
 
   /** A new order of execution with the operations on it. */
@@ -225,6 +216,26 @@ public final class Backend implements AutoCloseable {
   /** A new event, to be recorded on streams of this backend. */
   public Event newEvent() {
     return new Event(this);
+  }
+
+  /**
+   * Throws what a status says, with the library's text, unless it is 0.
+   *
+   * @throws OutOfDeviceMemoryException where there is not the memory that a call needs
+   * @throws BackendException where the device cannot be used any more
+   * @throws NativeException where a call is wrong, or fails for a reason that nobody expects
+   */
+  void check(int status) {
+    try {
+      bindings.check(status);
+    } catch (NativeException e) {
+      throw switch (e.status()) {
+        case OutOfDeviceMemoryException.STATUS -> new OutOfDeviceMemoryException(e.getMessage());
+        case BackendException.UNAVAILABLE, BackendException.DEVICE_LOST ->
+            new BackendException(e.getMessage(), e);
+        default -> e;
+      };
+    }
   }
 
   MemorySegment context() {
@@ -238,7 +249,7 @@ public final class Backend implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      bindings.check(bindings.devices.contextDestroy(context));
+      check(bindings.devices.contextDestroy(context));
     }
   }
 }

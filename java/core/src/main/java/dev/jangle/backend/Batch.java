@@ -14,7 +14,9 @@ import java.util.List;
  * they compute: a row's result is the same whatever rows of others are beside it. One thread at a
  * time.
  */
-public final class Batch implements AutoCloseable {
+public final class Batch extends Operand implements AutoCloseable {
+  static final int MAX_TREE = 128; // JG_MAX_TREE
+
   private final Backend backend;
   private final Kernels kernels;
   private final Arena arena = Arena.ofShared();
@@ -25,6 +27,8 @@ public final class Batch implements AutoCloseable {
   private final int maxPages;
   private final int[] depths;
   private int rows;
+  private int sequences;
+  private int longestSequence;
   private int largestToken;
   private long largestPosition;
   private int largestPage;
@@ -51,7 +55,7 @@ public final class Batch implements AutoCloseable {
     this.maxSequences = maxSequences;
     this.maxPages = maxPages;
     MemorySegment out = arena.allocate(ADDRESS);
-    backend.bindings.check(
+    backend.check(
         backend.bindings.batches.batchCreate(
             backend.context(), maxRows, maxSequences, maxPages, out));
     handle = out.get(ADDRESS, 0);
@@ -83,7 +87,7 @@ public final class Batch implements AutoCloseable {
   public void sampling(float temperature, int topK, float topP, float minP, long seed) {
     MemorySegment batch = handle();
     for (int sequence = 0; sequence < maxSequences; sequence++) {
-      backend.bindings.check(
+      backend.check(
           backend.bindings.batches.batchSampling(
               batch, sequence, temperature, topK, topP, minP, seed));
     }
@@ -137,7 +141,7 @@ public final class Batch implements AutoCloseable {
           sequences.size() + " sequences; the batch holds 1 to " + maxSequences);
     }
     int row = 0;
-    Largest staged = new Largest(0, 0, 0);
+    Largest staged = new Largest(0, 0, 0, 0);
     for (int i = 0; i < sequences.size(); i++) {
       Rows its = sequences.get(i);
       staged =
@@ -156,10 +160,11 @@ public final class Batch implements AutoCloseable {
     send(batch, row, row, sequences.size(), staged);
   }
 
-  /** The largest token, position and page that rows use. */
-  private record Largest(int token, long position, int page) {
+  /** The most rows of a sequence, and the largest token, position and page that rows use. */
+  private record Largest(int rows, int token, long position, int page) {
     Largest and(Largest other) {
       return new Largest(
+          Math.max(rows, other.rows),
           Math.max(token, other.token),
           Math.max(position, other.position),
           Math.max(page, other.page));
@@ -209,11 +214,11 @@ public final class Batch implements AutoCloseable {
     }
     MemorySegment.copy(pages, 0, tables(), JAVA_INT, 4L * sequence * maxPages, pages.length);
     committed().setAtIndex(JAVA_INT, sequence, committed);
-    return new Largest(largestOfTokens, (long) committed + deepest, largestOfTable);
+    return new Largest(count, largestOfTokens, (long) committed + deepest, largestOfTable);
   }
 
   private void send(MemorySegment batch, int count, int paddedRows, int sequences, Largest staged) {
-    backend.bindings.check(
+    backend.check(
         backend.bindings.batches.batchSetPadded(
             kernels.stream(),
             batch,
@@ -226,6 +231,8 @@ public final class Batch implements AutoCloseable {
             committed(),
             tables()));
     rows = paddedRows;
+    this.sequences = sequences;
+    longestSequence = staged.rows;
     largestToken = staged.token;
     largestPosition = staged.position;
     largestPage = staged.page;
@@ -235,6 +242,19 @@ public final class Batch implements AutoCloseable {
   /** Refuses a matrix that has not as many rows. */
   void requireRows(Matrix matrix) {
     requireShape("rows of the batch", matrix.rows(), rows);
+  }
+
+  /** How many sequences the rows belong to. */
+  int sequences() {
+    return sequences;
+  }
+
+  /** Refuses a sequence that has more rows than a tree may have. */
+  void requireTrees() {
+    if (longestSequence > MAX_TREE) {
+      throw new IllegalArgumentException(
+          "a sequence of %d rows; a tree has at most %d".formatted(longestSequence, MAX_TREE));
+    }
   }
 
   /** Refuses a vocabulary of {@code count} tokens that has not all of the rows' tokens. */
@@ -281,18 +301,36 @@ public final class Batch implements AutoCloseable {
     }
   }
 
-  MemorySegment handle() {
+  /** For a call of the kernels that made it: only in their order are its rows those set last. */
+  MemorySegment handle(Kernels user) {
+    user.use(this);
+    return handle;
+  }
+
+  private MemorySegment handle() {
+    requireOpen();
+    return handle;
+  }
+
+  private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the batch is closed");
     }
-    return handle;
+  }
+
+  @Override
+  void requireUsable(Kernels user) {
+    if (kernels != user) {
+      throw new IllegalArgumentException("the batch is of other kernels: use those that made it");
+    }
+    requireOpen();
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      backend.bindings.check(backend.bindings.batches.batchDestroy(handle));
+      backend.check(backend.bindings.batches.batchDestroy(handle));
       arena.close();
     }
   }

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  * when no call uses it any more. Memory of {@link Backend#wrap} is as it was, and closing does not
  * free it.
  */
-public final class DeviceBuffer implements AutoCloseable {
+public final class DeviceBuffer extends Operand implements AutoCloseable {
   private final Backend backend;
   private final long bytes;
   private final boolean owned;
@@ -38,19 +38,34 @@ public final class DeviceBuffer implements AutoCloseable {
    * @throws IllegalStateException after close
    */
   public long address() {
-    return range(0, bytes).address();
+    requireOpen();
+    return address;
   }
 
-  /**
-   * The address of the range, after checking that the range lies within the buffer.
-   *
-   * @throws IndexOutOfBoundsException where it does not
-   * @throws IllegalStateException after close
-   */
-  MemorySegment range(long offset, long length) {
+  private void requireOpen() {
     if (address == 0) {
       throw new IllegalStateException("the device buffer is closed");
     }
+  }
+
+  @Override
+  void requireUsable(Kernels kernels) {
+    if (backend != kernels.backend()) {
+      throw new IllegalArgumentException(
+          "the device buffer is of another backend: use it with kernels of its own");
+    }
+    requireOpen();
+  }
+
+  /**
+   * The address of the range for a call, after checking that the range lies within the buffer.
+   *
+   * @throws IllegalArgumentException where the call is not of the buffer's backend
+   * @throws IndexOutOfBoundsException where the range is not in the buffer
+   * @throws IllegalStateException after close
+   */
+  MemorySegment range(Kernels kernels, long offset, long length) {
+    kernels.use(this);
     if (offset < 0 || length < 0 || offset > bytes - length) {
       throw new IndexOutOfBoundsException(
           "bytes " + offset + " to " + (offset + length) + " of a buffer of " + bytes);

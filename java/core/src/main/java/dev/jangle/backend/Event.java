@@ -19,7 +19,7 @@ public final class Event implements AutoCloseable {
     this.backend = backend;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);
-      backend.bindings.check(backend.bindings.events.eventCreate(backend.context(), out));
+      backend.check(backend.bindings.events.eventCreate(backend.context(), out));
       handle = out.get(ADDRESS, 0);
     }
   }
@@ -27,18 +27,22 @@ public final class Event implements AutoCloseable {
   /**
    * Milliseconds from an event to this one. Waits until both have happened.
    *
-   * @throws dev.jangle.ffi.NativeException where one was never recorded
+   * @throws RuntimeException where one was never recorded
+   * @throws IllegalArgumentException where the events are of different backends
    */
   public double millisSince(Event start) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment millis = arena.allocate(JAVA_DOUBLE);
-      backend.bindings.check(
-          backend.bindings.events.eventElapsed(start.handle(), handle(), millis));
+      backend.check(
+          backend.bindings.events.eventElapsed(start.handle(backend), handle(backend), millis));
       return millis.get(JAVA_DOUBLE, 0);
     }
   }
 
-  MemorySegment handle() {
+  MemorySegment handle(Backend user) {
+    if (backend != user) {
+      throw new IllegalArgumentException("the event is of another backend");
+    }
     if (closed) {
       throw new IllegalStateException("the event is closed");
     }
@@ -49,7 +53,7 @@ public final class Event implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      backend.bindings.check(backend.bindings.events.eventDestroy(handle));
+      backend.check(backend.bindings.events.eventDestroy(handle));
     }
   }
 }

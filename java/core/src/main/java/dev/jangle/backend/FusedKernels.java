@@ -24,7 +24,7 @@ public final class FusedKernels {
   /** Bytes of scratch that a product here needs for up to {@code rows} rows; more than 0. */
   public long matmulScratchBytes(PackedWeight weight, long rows) {
     return Shapes.query(
-        bindings,
+        backend,
         out ->
             bindings.fused.fusedMatmulScratchBytes(
                 backend.context(), weight.dtype().code(), weight.n(), weight.k(), rows, out));
@@ -49,23 +49,23 @@ public final class FusedKernels {
       boolean accumulate,
       DeviceBuffer scratch) {
     requireProduct("rmsnormMatmul", weight, x, y);
-    bindings.check(
+    backend.check(
         bindings.fused.rmsnormMatmul(
             kernels.stream(),
             weight.dtype().code(),
             weight.n(),
             weight.k(),
-            weight.address(),
+            weight.address(kernels),
             x.rows(),
-            x.address(),
+            x.address(kernels),
             x.ld(),
-            norm.range(0, weight.k() * Float.BYTES),
+            norm.range(kernels, 0, weight.k() * Float.BYTES),
             eps,
-            y.address(),
+            y.address(kernels),
             y.ld(),
             address(bias, weight),
             accumulate ? 1 : 0,
-            Shapes.address(scratch),
+            Shapes.address(kernels, scratch),
             Shapes.bytes(scratch)));
   }
 
@@ -88,22 +88,22 @@ public final class FusedKernels {
     requireProduct("swigluMatmul", weight, gate, y);
     requireSame("swigluMatmul: up", up, gate);
     requireShape("swigluMatmul: row distance", up.ld(), gate.ld());
-    bindings.check(
+    backend.check(
         bindings.fused.swigluMatmul(
             kernels.stream(),
             weight.dtype().code(),
             weight.n(),
             weight.k(),
-            weight.address(),
+            weight.address(kernels),
             gate.rows(),
-            gate.address(),
-            up.address(),
+            gate.address(kernels),
+            up.address(kernels),
             gate.ld(),
-            y.address(),
+            y.address(kernels),
             y.ld(),
             address(bias, weight),
             accumulate ? 1 : 0,
-            Shapes.address(scratch),
+            Shapes.address(kernels, scratch),
             Shapes.bytes(scratch)));
   }
 
@@ -125,23 +125,23 @@ public final class FusedKernels {
     requireShape("ropeAppend: columns of whole heads", q.cols() / headDim * headDim, q.cols());
     requireShape("ropeAppend: keys", k.cols(), layer.kvHeads() * headDim);
     requireShape("ropeAppend: values", v.cols(), k.cols());
-    bindings.check(
+    backend.check(
         bindings.fused.ropeAppend(
             kernels.stream(),
-            batch.handle(),
+            batch.handle(kernels),
             q.cols() / headDim,
             layer.kvHeads(),
             headDim,
-            table.address(),
+            table.address(kernels),
             table.rows(),
-            q.address(),
+            q.address(kernels),
             q.ld(),
-            k.address(),
+            k.address(kernels),
             k.ld(),
-            v.address(),
+            v.address(kernels),
             v.ld(),
             layer.dtype().code(),
-            layer.address()));
+            layer.address(kernels)));
   }
 
   private static void requireProduct(String call, PackedWeight weight, Matrix x, Matrix y) {
@@ -150,7 +150,7 @@ public final class FusedKernels {
     requireShape(call + ": rows", y.rows(), x.rows());
   }
 
-  private static MemorySegment address(DeviceBuffer bias, PackedWeight weight) {
-    return bias == null ? MemorySegment.NULL : bias.range(0, weight.n() * Float.BYTES);
+  private MemorySegment address(DeviceBuffer bias, PackedWeight weight) {
+    return bias == null ? MemorySegment.NULL : bias.range(kernels, 0, weight.n() * Float.BYTES);
   }
 }

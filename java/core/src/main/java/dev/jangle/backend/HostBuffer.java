@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  * Zero-filled when new. Owned by whoever allocated it; close it when no call uses it any more. One
  * thread at a time.
  */
-public final class HostBuffer implements AutoCloseable {
+public final class HostBuffer extends Operand implements AutoCloseable {
   private final Backend backend;
   private final long bytes;
   private long address;
@@ -41,12 +41,31 @@ public final class HostBuffer implements AutoCloseable {
     MemorySegment.copy(memory(), JAVA_FLOAT, from * Float.BYTES, to, 0, count);
   }
 
+  /** For a call to copy from or to. */
+  MemorySegment memory(Kernels kernels) {
+    kernels.use(this);
+    return memory();
+  }
+
   /** Not to be handed out: nothing would stop its use after close. */
-  MemorySegment memory() {
+  private MemorySegment memory() {
+    requireOpen();
+    return backend.bindings.view(address, bytes);
+  }
+
+  private void requireOpen() {
     if (address == 0) {
       throw new IllegalStateException("the host buffer is closed");
     }
-    return backend.bindings.view(address, bytes);
+  }
+
+  @Override
+  void requireUsable(Kernels kernels) {
+    if (backend != kernels.backend()) {
+      throw new IllegalArgumentException(
+          "the host buffer is of another backend: use it with kernels of its own");
+    }
+    requireOpen();
   }
 
   @Override

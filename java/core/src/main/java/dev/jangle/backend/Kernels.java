@@ -11,7 +11,7 @@ import dev.jangle.format.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
 
 /**
  * The operations of {@code jangle.h} on one stream, each under the header's name. Shapes, bounds
@@ -25,14 +25,14 @@ public final class Kernels implements AutoCloseable {
   private final MemorySegment stream;
   private final MemorySegment longOut;
   private final FusedKernels fused;
-  private List<Runnable> recording; // what a launch of the calls so far must check, or null
+  private Graph.Recorded recording; // what a launch of the calls so far must check, or null
   private boolean closed;
 
   Kernels(Backend backend) {
     this.backend = backend;
     this.bindings = backend.bindings;
     MemorySegment out = arena.allocate(ADDRESS);
-    bindings.check(bindings.streams.streamCreate(backend.context(), out));
+    backend.check(bindings.streams.streamCreate(backend.context(), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
     fused = new FusedKernels(backend, this);
@@ -43,7 +43,7 @@ public final class Kernels implements AutoCloseable {
     this.backend = backend;
     this.bindings = backend.bindings;
     MemorySegment out = arena.allocate(ADDRESS);
-    bindings.check(
+    backend.check(
         bindings.streams.streamWrap(backend.context(), MemorySegment.ofAddress(handle), out));
     stream = out.get(ADDRESS, 0);
     longOut = arena.allocate(JAVA_LONG);
@@ -88,7 +88,7 @@ public final class Kernels implements AutoCloseable {
 
   /** Bytes of a weight in the kernels' layout. */
   public long packBytes(DType dtype, long n, long k) {
-    bindings.check(bindings.weights.packBytes(backend.context(), dtype.code(), n, k, longOut));
+    backend.check(bindings.weights.packBytes(backend.context(), dtype.code(), n, k, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
@@ -103,7 +103,7 @@ public final class Kernels implements AutoCloseable {
    * @param source the rows in the file's layout, in native memory
    */
   public void pack(PackedWeight weight, long offset, long rows, MemorySegment source) {
-    bindings.check(
+    backend.check(
         bindings.weights.pack(
             stream(),
             weight.dtype().code(),
@@ -113,7 +113,7 @@ public final class Kernels implements AutoCloseable {
             rows,
             requireNative(source),
             source.byteSize(),
-            weight.address()));
+            weight.address(this)));
   }
 
   /** Makes a weight the copy of a packed one of the same format and shape. */
@@ -124,7 +124,8 @@ public final class Kernels implements AutoCloseable {
     }
     requireShape("copy: outputs", to.n(), from.n());
     requireShape("copy: inputs", to.k(), from.k());
-    bindings.check(bindings.memory.copy(stream(), to.address(), from.address(), from.bytes()));
+    backend.check(
+        bindings.memory.copy(stream(), to.address(this), from.address(this), from.bytes()));
   }
 
   /** {@code out[i] = weight[token of row i]}. */
@@ -132,21 +133,21 @@ public final class Kernels implements AutoCloseable {
     requireRows(batch, out);
     atLaunch(() -> batch.requireTokens(weight.n()));
     requireShape("embed", out.cols(), weight.k());
-    bindings.check(
+    backend.check(
         bindings.weights.embed(
             stream(),
-            batch.handle(),
+            batch.handle(this),
             weight.dtype().code(),
             weight.n(),
             weight.k(),
-            weight.address(),
-            out.address(),
+            weight.address(this),
+            out.address(this),
             out.ld()));
   }
 
   /** Bytes of scratch that {@link #matmul} needs for up to {@code rows} rows. */
   public long matmulScratchBytes(DType dtype, long n, long k, long rows) {
-    bindings.check(
+    backend.check(
         bindings.weights.matmulScratchBytes(backend.context(), dtype.code(), n, k, rows, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
@@ -168,21 +169,21 @@ public final class Kernels implements AutoCloseable {
     requireShape("matmul: inputs", x.cols(), weight.k());
     requireShape("matmul: outputs", y.cols(), weight.n());
     requireShape("matmul: rows", y.rows(), x.rows());
-    bindings.check(
+    backend.check(
         bindings.weights.matmul(
             stream(),
             weight.dtype().code(),
             weight.n(),
             weight.k(),
-            weight.address(),
+            weight.address(this),
             x.rows(),
-            x.address(),
+            x.address(this),
             x.ld(),
-            y.address(),
+            y.address(this),
             y.ld(),
-            bias == null ? MemorySegment.NULL : bias.range(0, weight.n() * Float.BYTES),
+            bias == null ? MemorySegment.NULL : bias.range(this, 0, weight.n() * Float.BYTES),
             accumulate ? 1 : 0,
-            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
             scratch == null ? 0 : scratch.bytes()));
   }
 
@@ -215,17 +216,17 @@ public final class Kernels implements AutoCloseable {
     }
     long n = x.cols() / groups;
     requireShape("rmsnorm: groups", n * groups, x.cols());
-    bindings.check(
+    backend.check(
         bindings.rows.rmsnorm(
             stream(),
             x.rows(),
             groups,
             n,
-            x.address(),
+            x.address(this),
             x.ld(),
-            weight.range(offset, n * Float.BYTES),
+            weight.range(this, offset, n * Float.BYTES),
             eps,
-            y.address(),
+            y.address(this),
             y.ld()));
   }
 
@@ -240,15 +241,15 @@ public final class Kernels implements AutoCloseable {
     requireShape("rope: table", table.ld(), headDim);
     requireShape("rope: columns of whole heads", x.cols() / headDim * headDim, x.cols());
     atLaunch(() -> batch.requirePositions(table.rows()));
-    bindings.check(
+    backend.check(
         bindings.cache.rope(
             stream(),
-            batch.handle(),
+            batch.handle(this),
             x.cols() / headDim,
             headDim,
-            table.address(),
+            table.address(this),
             table.rows(),
-            x.address(),
+            x.address(this),
             x.ld()));
   }
 
@@ -259,18 +260,18 @@ public final class Kernels implements AutoCloseable {
     requirePages(batch, layer);
     requireShape("kvAppend: keys", k.cols(), (long) layer.kvHeads() * layer.headDim());
     requireShape("kvAppend: values", v.cols(), k.cols());
-    bindings.check(
+    backend.check(
         bindings.cache.kvAppend(
             stream(),
-            batch.handle(),
+            batch.handle(this),
             layer.dtype().code(),
             layer.kvHeads(),
             layer.headDim(),
-            k.address(),
+            k.address(this),
             k.ld(),
-            v.address(),
+            v.address(this),
             v.ld(),
-            layer.address()));
+            layer.address(this)));
   }
 
   /**
@@ -296,7 +297,7 @@ public final class Kernels implements AutoCloseable {
     requireLayers(layer, layers, layerBytes);
     try (Arena step = Arena.ofConfined()) {
       MemorySegment table = step.allocateFrom(JAVA_INT, pages);
-      bindings.check(
+      backend.check(
           bindings.cache.kvGather(
               stream(),
               layer.dtype().code(),
@@ -309,7 +310,7 @@ public final class Kernels implements AutoCloseable {
               count,
               step.allocateFrom(JAVA_INT, from),
               step.allocateFrom(JAVA_INT, to),
-              layer.address()));
+              layer.address(this)));
     }
   }
 
@@ -332,24 +333,27 @@ public final class Kernels implements AutoCloseable {
     requirePages(batch, layer);
     requireLayers(layer, layers, layerBytes);
     long rows = batch.rows();
+    int sequences = batch.sequences();
     atLaunch(() -> requireShape("accept: rows of the batch", batch.rows(), rows));
-    bindings.check(
+    atLaunch(() -> requireShape("accept: sequences of the batch", batch.sequences(), sequences));
+    atLaunch(batch::requireTrees);
+    backend.check(
         bindings.cache.accept(
             stream(),
-            batch.handle(),
-            ids.range(first * Integer.BYTES, ((rows - 1) * stride + 1) * Integer.BYTES),
+            batch.handle(this),
+            ids.range(this, first * Integer.BYTES, ((rows - 1) * stride + 1) * Integer.BYTES),
             stride,
             layer.dtype().code(),
             layer.kvHeads(),
             layer.headDim(),
             layers,
             layerBytes,
-            layer.address()));
+            layer.address(this)));
   }
 
   /** Bytes of scratch that {@link #attention} needs for rows of a batch made for so many pages. */
   public long attentionScratchBytes(int heads, int headDim, int rows, int maxPages) {
-    bindings.check(
+    backend.check(
         bindings.cache.attentionScratchBytes(
             backend.context(), heads, headDim, rows, maxPages, longOut));
     return longOut.get(JAVA_LONG, 0);
@@ -373,21 +377,21 @@ public final class Kernels implements AutoCloseable {
     requirePages(batch, layer);
     requireShape("attention: queries", q.cols(), (long) heads * layer.headDim());
     requireShape("attention: outputs", out.cols(), q.cols());
-    bindings.check(
+    backend.check(
         bindings.cache.attention(
             stream(),
-            batch.handle(),
+            batch.handle(this),
             layer.dtype().code(),
             heads,
             layer.kvHeads(),
             layer.headDim(),
             scale,
-            layer.address(),
-            q.address(),
+            layer.address(this),
+            q.address(this),
             q.ld(),
-            out.address(),
+            out.address(this),
             out.ld(),
-            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
             scratch == null ? 0 : scratch.bytes()));
   }
 
@@ -398,15 +402,15 @@ public final class Kernels implements AutoCloseable {
     requireShape("swiglu: rows", up.rows(), gate.rows());
     requireShape("swiglu: columns", up.cols(), gate.cols());
     requireShape("swiglu: row distance", up.ld(), gate.ld());
-    bindings.check(
+    backend.check(
         bindings.rows.swiglu(
             stream(),
             gate.rows(),
             gate.cols(),
-            gate.address(),
-            up.address(),
+            gate.address(this),
+            up.address(this),
             gate.ld(),
-            out.address(),
+            out.address(this),
             out.ld()));
   }
 
@@ -414,21 +418,21 @@ public final class Kernels implements AutoCloseable {
   public void residual(Matrix x, Matrix y) {
     requireShape("residual: rows", y.rows(), x.rows());
     requireShape("residual: columns", y.cols(), x.cols());
-    bindings.check(
+    backend.check(
         bindings.rows.residual(
-            stream(), x.rows(), x.cols(), x.address(), x.ld(), y.address(), y.ld()));
+            stream(), x.rows(), x.cols(), x.address(this), x.ld(), y.address(this), y.ld()));
   }
 
   /** {@code ids[i]} = lowest index of the largest logit of row i, -1 where the row has a NaN. */
   public void argmax(Matrix logits, DeviceBuffer ids) {
-    bindings.check(
+    backend.check(
         bindings.rows.argmax(
             stream(),
             logits.rows(),
             logits.cols(),
-            logits.address(),
+            logits.address(this),
             logits.ld(),
-            ids.range(0, logits.rows() * Integer.BYTES)));
+            ids.range(this, 0, logits.rows() * Integer.BYTES)));
   }
 
   /** The k largest of each row, largest first; all ids -1 where the row has a NaN. */
@@ -439,21 +443,21 @@ public final class Kernels implements AutoCloseable {
   /** The same, with ids from integer {@code firstId} on and values from {@code firstValue} on. */
   public void topk(
       Matrix logits, int k, DeviceBuffer ids, long firstId, DeviceBuffer values, long firstValue) {
-    bindings.check(
+    backend.check(
         bindings.rows.topk(
             stream(),
             logits.rows(),
             logits.cols(),
             k,
-            logits.address(),
+            logits.address(this),
             logits.ld(),
-            ids.range(firstId * Integer.BYTES, logits.rows() * k * Integer.BYTES),
-            values.range(firstValue * Float.BYTES, logits.rows() * k * Float.BYTES)));
+            ids.range(this, firstId * Integer.BYTES, logits.rows() * k * Integer.BYTES),
+            values.range(this, firstValue * Float.BYTES, logits.rows() * k * Float.BYTES)));
   }
 
   /** Bytes of scratch that {@link #sample} needs. */
   public long sampleScratchBytes(long rows, long n) {
-    bindings.check(bindings.rows.sampleScratchBytes(backend.context(), rows, n, longOut));
+    backend.check(bindings.rows.sampleScratchBytes(backend.context(), rows, n, longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
@@ -466,17 +470,17 @@ public final class Kernels implements AutoCloseable {
     long rows = batch.rows();
     atLaunch(() -> requireShape("sample: rows of the batch", batch.rows(), rows));
     atLaunch(batch::requireSampling);
-    bindings.check(
+    backend.check(
         bindings.rows.sample(
             stream(),
-            batch.handle(),
+            batch.handle(this),
             firstRow,
             logits.rows(),
             logits.cols(),
-            logits.address(),
+            logits.address(this),
             logits.ld(),
-            ids.range(0, logits.rows() * Integer.BYTES),
-            scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes()),
+            ids.range(this, 0, logits.rows() * Integer.BYTES),
+            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
             scratch == null ? 0 : scratch.bytes()));
   }
 
@@ -487,9 +491,12 @@ public final class Kernels implements AutoCloseable {
 
   /** Copies native host memory to a buffer, from a byte of the buffer on. */
   public void upload(MemorySegment host, DeviceBuffer to, long offset) {
-    bindings.check(
+    backend.check(
         bindings.memory.copyToDevice(
-            stream(), to.range(offset, host.byteSize()), requireNative(host), host.byteSize()));
+            stream(),
+            to.range(this, offset, host.byteSize()),
+            requireNative(host),
+            host.byteSize()));
   }
 
   /** Uploads float32 values into a new buffer. */
@@ -512,9 +519,12 @@ public final class Kernels implements AutoCloseable {
     if (host.isReadOnly()) {
       throw new IllegalArgumentException("host memory must be writable");
     }
-    bindings.check(
+    backend.check(
         bindings.memory.copyToHost(
-            stream(), requireNative(host), from.range(offset, host.byteSize()), host.byteSize()));
+            stream(),
+            requireNative(host),
+            from.range(this, offset, host.byteSize()),
+            host.byteSize()));
     synchronize();
   }
 
@@ -523,9 +533,9 @@ public final class Kernels implements AutoCloseable {
    * is there after {@link #synchronize}. Can be recorded.
    */
   public void download(DeviceBuffer from, HostBuffer to, long bytes) {
-    bindings.check(
+    backend.check(
         bindings.memory.copyToHost(
-            stream(), to.memory().asSlice(0, bytes), from.range(0, bytes), bytes));
+            stream(), to.memory(this).asSlice(0, bytes), from.range(this, 0, bytes), bytes));
   }
 
   /** The rows of a matrix, on the host. Waits. */
@@ -534,9 +544,9 @@ public final class Kernels implements AutoCloseable {
     try (Arena step = Arena.ofConfined()) {
       MemorySegment host = step.allocate(JAVA_FLOAT, matrix.cols());
       for (int i = 0; i < rows.length; i++) {
-        bindings.check(
+        backend.check(
             bindings.memory.copyToHost(
-                stream(), host, matrix.rowsFrom(i, 1).address(), host.byteSize()));
+                stream(), host, matrix.rowsFrom(i, 1).address(this), host.byteSize()));
         synchronize();
         rows[i] = host.toArray(JAVA_FLOAT);
       }
@@ -546,8 +556,9 @@ public final class Kernels implements AutoCloseable {
 
   /** Copies within the device. */
   public void copy(DeviceBuffer buffer, long from, long to, long bytes) {
-    bindings.check(
-        bindings.memory.copy(stream(), buffer.range(to, bytes), buffer.range(from, bytes), bytes));
+    backend.check(
+        bindings.memory.copy(
+            stream(), buffer.range(this, to, bytes), buffer.range(this, from, bytes), bytes));
   }
 
   /**
@@ -556,9 +567,9 @@ public final class Kernels implements AutoCloseable {
    * recorded.
    */
   public Graph capture(Runnable calls) {
-    bindings.check(bindings.streams.graphBegin(stream()));
-    List<Runnable> checks = new ArrayList<>();
-    recording = checks;
+    backend.check(bindings.streams.graphBegin(stream()));
+    Graph.Recorded recorded = new Graph.Recorded(new LinkedHashSet<>(), new ArrayList<>());
+    recording = recorded;
     boolean whole = false;
     try (Arena step = Arena.ofConfined()) {
       MemorySegment out = step.allocate(ADDRESS);
@@ -569,28 +580,28 @@ public final class Kernels implements AutoCloseable {
         recording = null;
         int status = bindings.streams.graphEnd(stream(), out);
         if (whole) {
-          bindings.check(status);
+          backend.check(status);
         } else if (status == 0) {
-          bindings.check(bindings.streams.graphDestroy(out.get(ADDRESS, 0)));
+          backend.check(bindings.streams.graphDestroy(out.get(ADDRESS, 0)));
         }
       }
-      return new Graph(backend, out.get(ADDRESS, 0), checks);
+      return new Graph(backend, out.get(ADDRESS, 0), recorded);
     }
   }
 
   /**
    * Runs what was recorded.
    *
-   * @throws RuntimeException where a batch has other rows than one that was recorded may have
+   * @throws RuntimeException where a batch has other rows than one that was recorded may have, or
+   *     is of other kernels, or where memory that the calls use is closed
    */
   public void launch(Graph graph) {
-    graph.checks().forEach(Runnable::run);
-    bindings.check(bindings.streams.graphLaunch(stream(), graph.handle()));
+    backend.check(bindings.streams.graphLaunch(stream(), graph.handle(this)));
   }
 
   /** The event happens when all calls so far are done. */
   public void record(Event event) {
-    bindings.check(bindings.events.eventRecord(stream(), event.handle()));
+    backend.check(bindings.events.eventRecord(stream(), event.handle(backend)));
   }
 
   /**
@@ -598,13 +609,13 @@ public final class Kernels implements AutoCloseable {
    * valid until {@link #close}; 0 on the CPU.
    */
   public long streamHandle() {
-    bindings.check(bindings.streams.streamHandle(stream(), longOut));
+    backend.check(bindings.streams.streamHandle(stream(), longOut));
     return longOut.get(JAVA_LONG, 0);
   }
 
   /** Waits until all calls so far are done. */
   public void synchronize() {
-    bindings.check(bindings.streams.streamSynchronize(stream()));
+    backend.check(bindings.streams.streamSynchronize(stream()));
   }
 
   MemorySegment stream() {
@@ -622,22 +633,38 @@ public final class Kernels implements AutoCloseable {
     if (!host.scope().isAlive()) {
       throw new IllegalStateException("the host memory is closed");
     }
+    if (!host.isAccessibleBy(Thread.currentThread())) {
+      throw new WrongThreadException("the host memory is confined to another thread");
+    }
     return host;
   }
 
   /** Refuses layers that do not all lie in the buffer. */
-  private static void requireLayers(KvLayer first, int layers, long layerBytes) {
+  private void requireLayers(KvLayer first, int layers, long layerBytes) {
     long last = Math.addExact(first.offset(), Math.multiplyExact(layers - 1L, layerBytes));
     new KvLayer(
             first.buffer(), last, first.dtype(), first.pages(), first.kvHeads(), first.headDim())
-        .address();
+        .address(this);
   }
 
   /** Makes a check at each launch of what is being recorded. */
   void atLaunch(Runnable check) {
     if (recording != null) {
-      recording.add(check);
+      recording.checks().add(check);
     }
+  }
+
+  /** Refuses what a call may not work on, now and at each launch. */
+  void use(Operand operand) {
+    operand.requireUsable(this);
+    if (recording != null) {
+      recording.operands().add(operand);
+    }
+  }
+
+  /** The backend whose memory, graphs and events these kernels take. */
+  Backend backend() {
+    return backend;
   }
 
   /** Refuses a matrix that has not the batch's rows, now and at each launch. */
@@ -656,7 +683,7 @@ public final class Kernels implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      bindings.check(bindings.streams.streamDestroy(stream));
+      backend.check(bindings.streams.streamDestroy(stream));
       arena.close();
     }
   }

@@ -20,7 +20,7 @@ public record KvLayer(
     return dtype.bytes(2L * kvHeads * PAGE * headDim);
   }
 
-  MemorySegment address() {
-    return buffer.range(offset, pages * pageBytes(dtype, kvHeads, headDim));
+  MemorySegment address(Kernels kernels) {
+    return buffer.range(kernels, offset, pages * pageBytes(dtype, kvHeads, headDim));
   }
 }

@@ -47,7 +47,7 @@ public record Matrix(DeviceBuffer buffer, long offset, long rows, long cols, lon
     return new Matrix(buffer, offset + first, rows, count, ld);
   }
 
-  MemorySegment address() {
-    return buffer.range(offset * Float.BYTES, ((rows - 1) * ld + cols) * Float.BYTES);
+  MemorySegment address(Kernels kernels) {
+    return buffer.range(kernels, offset * Float.BYTES, ((rows - 1) * ld + cols) * Float.BYTES);
   }
 }

@@ -11,7 +11,7 @@ public final class PackedWeight implements AutoCloseable {
   private final DType dtype;
   private final long n;
   private final long k;
-  private final DeviceBuffer buffer;
+  final DeviceBuffer buffer;
 
   PackedWeight(DType dtype, long n, long k, DeviceBuffer buffer) {
     this.dtype = dtype;
@@ -39,8 +39,8 @@ public final class PackedWeight implements AutoCloseable {
     return buffer.bytes();
   }
 
-  MemorySegment address() {
-    return buffer.range(0, buffer.bytes());
+  MemorySegment address(Kernels kernels) {
+    return buffer.range(kernels, 0, buffer.bytes());
   }
 
   @Override

@@ -2,7 +2,6 @@ package dev.jangle.backend;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import dev.jangle.ffi.Bindings;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -15,17 +14,17 @@ final class Shapes {
     int status(MemorySegment size);
   }
 
-  static long query(Bindings bindings, Query query) {
+  static long query(Backend backend, Query query) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(JAVA_LONG);
-      bindings.check(query.status(size));
+      backend.check(query.status(size));
       return size.get(JAVA_LONG, 0);
     }
   }
 
   /** The address of a scratch buffer, or of nothing. */
-  static MemorySegment address(DeviceBuffer scratch) {
-    return scratch == null ? MemorySegment.NULL : scratch.range(0, scratch.bytes());
+  static MemorySegment address(Kernels kernels, DeviceBuffer scratch) {
+    return scratch == null ? MemorySegment.NULL : scratch.range(kernels, 0, scratch.bytes());
   }
 
   static long bytes(DeviceBuffer scratch) {

@@ -41,7 +41,7 @@ public final class TrainingProducts {
   /** Bytes of scratch that {@link #gemm} needs for a product [m][k] by [k][n]. */
   public long gemmScratchBytes(long m, long n, long k) {
     return query(
-        bindings,
+        backend,
         out ->
             bindings.trainingProducts.gemmScratchBytes(backend.context(), products, m, n, k, out));
   }
@@ -66,7 +66,7 @@ public final class TrainingProducts {
     requireShape("gemm: rows of c", c.rows(), transposeA ? a.cols() : a.rows());
     requireShape("gemm: columns of c", c.cols(), transposeB ? b.rows() : b.cols());
     requireShape("gemm: inner size of b", transposeB ? b.cols() : b.rows(), k);
-    bindings.check(
+    backend.check(
         bindings.trainingProducts.gemm(
             kernels.stream(),
             products,
@@ -75,22 +75,22 @@ public final class TrainingProducts {
             k,
             alpha,
             transposeA ? 1 : 0,
-            a.address(),
+            a.address(kernels),
             a.ld(),
             transposeB ? 1 : 0,
-            b.address(),
+            b.address(kernels),
             b.ld(),
             accumulate ? 1 : 0,
-            c.address(),
+            c.address(kernels),
             c.ld(),
-            address(scratch),
+            address(kernels, scratch),
             bytes(scratch)));
   }
 
   /** Bytes of scratch that {@link #attentionForward} needs. */
   public long attentionForwardScratchBytes(long rows, long heads, long kvHeads, long headDim) {
     return query(
-        bindings,
+        backend,
         out ->
             bindings.trainingProducts.attentionForwardScratchBytes(
                 backend.context(), rows, heads, kvHeads, headDim, out));
@@ -99,7 +99,7 @@ public final class TrainingProducts {
   /** Bytes of scratch that {@link #attentionBackward} needs. */
   public long attentionBackwardScratchBytes(long rows, long heads, long kvHeads, long headDim) {
     return query(
-        bindings,
+        backend,
         out ->
             bindings.trainingProducts.attentionBackwardScratchBytes(
                 backend.context(), rows, heads, kvHeads, headDim, out));
@@ -126,25 +126,27 @@ public final class TrainingProducts {
       Matrix lse,
       DeviceBuffer scratch) {
     requireAttention(headDim, q, k, v, out, lse);
-    bindings.check(
+    backend.check(
         bindings.trainingProducts.attentionForward(
             kernels.stream(),
             q.rows(),
-            start.range(0, q.rows() * Integer.BYTES),
-            gaps == null ? MemorySegment.NULL : gaps.range(0, 2 * q.rows() * Integer.BYTES),
+            start.range(kernels, 0, q.rows() * Integer.BYTES),
+            gaps == null
+                ? MemorySegment.NULL
+                : gaps.range(kernels, 0, 2 * q.rows() * Integer.BYTES),
             q.cols() / headDim,
             k.cols() / headDim,
             headDim,
             scale,
-            q.address(),
+            q.address(kernels),
             q.ld(),
-            k.address(),
-            v.address(),
+            k.address(kernels),
+            v.address(kernels),
             k.ld(),
-            out.address(),
+            out.address(kernels),
             out.ld(),
-            lse.address(),
-            address(scratch),
+            lse.address(kernels),
+            address(kernels, scratch),
             bytes(scratch)));
   }
 
@@ -172,29 +174,31 @@ public final class TrainingProducts {
     requireAlike("attentionBackward: dq", dq, q);
     requireAlike("attentionBackward: dk", dk, k);
     requireAlike("attentionBackward: dv", dv, v);
-    bindings.check(
+    backend.check(
         bindings.trainingProducts.attentionBackward(
             kernels.stream(),
             q.rows(),
-            start.range(0, q.rows() * Integer.BYTES),
-            gaps == null ? MemorySegment.NULL : gaps.range(0, 2 * q.rows() * Integer.BYTES),
+            start.range(kernels, 0, q.rows() * Integer.BYTES),
+            gaps == null
+                ? MemorySegment.NULL
+                : gaps.range(kernels, 0, 2 * q.rows() * Integer.BYTES),
             q.cols() / headDim,
             k.cols() / headDim,
             headDim,
             scale,
-            q.address(),
+            q.address(kernels),
             q.ld(),
-            k.address(),
-            v.address(),
+            k.address(kernels),
+            v.address(kernels),
             k.ld(),
-            out.address(),
-            dout.address(),
+            out.address(kernels),
+            dout.address(kernels),
             out.ld(),
-            lse.address(),
-            dq.address(),
-            dk.address(),
-            dv.address(),
-            address(scratch),
+            lse.address(kernels),
+            dq.address(kernels),
+            dk.address(kernels),
+            dv.address(kernels),
+            address(kernels, scratch),
             bytes(scratch)));
   }
 

@@ -33,23 +33,23 @@ public final class TrainingRows {
 
   /** Sets bytes {@code [offset, offset + bytes)} of a buffer to 0. */
   public void zero(DeviceBuffer buffer, long offset, long bytes) {
-    bindings.check(
-        bindings.trainingRows.zero(kernels.stream(), buffer.range(offset, bytes), bytes));
+    backend.check(
+        bindings.trainingRows.zero(kernels.stream(), buffer.range(kernels, offset, bytes), bytes));
   }
 
   /** {@code out[i] = table[ids[i]]}; NaN for an id outside of the table. */
   public void gatherRows(DeviceBuffer ids, Matrix table, Matrix out) {
     requireShape("gatherRows: columns", out.cols(), table.cols());
-    bindings.check(
+    backend.check(
         bindings.trainingRows.gatherRows(
             kernels.stream(),
             out.rows(),
             out.cols(),
-            ids.range(0, out.rows() * Integer.BYTES),
-            table.address(),
+            ids.range(kernels, 0, out.rows() * Integer.BYTES),
+            table.address(kernels),
             table.rows(),
             table.ld(),
-            out.address(),
+            out.address(kernels),
             out.ld()));
   }
 
@@ -60,16 +60,16 @@ public final class TrainingRows {
    */
   public void embedBackward(DeviceBuffer ids, DeviceBuffer order, Matrix dout, Matrix dtable) {
     requireShape("embedBackward: columns", dtable.cols(), dout.cols());
-    bindings.check(
+    backend.check(
         bindings.trainingRows.embedBackward(
             kernels.stream(),
             dout.rows(),
             dout.cols(),
-            ids.range(0, dout.rows() * Integer.BYTES),
-            order.range(0, dout.rows() * Integer.BYTES),
-            dout.address(),
+            ids.range(kernels, 0, dout.rows() * Integer.BYTES),
+            order.range(kernels, 0, dout.rows() * Integer.BYTES),
+            dout.address(kernels),
             dout.ld(),
-            dtable.address(),
+            dtable.address(kernels),
             dtable.rows(),
             dtable.ld()));
   }
@@ -77,7 +77,7 @@ public final class TrainingRows {
   /** Bytes of scratch that {@link #rmsnormBackward} needs for runs of n elements. */
   public long rmsnormBackwardScratchBytes(long rows, long groups, long n) {
     return query(
-        bindings,
+        backend,
         out ->
             bindings.trainingRows.rmsnormBackwardScratchBytes(
                 backend.context(), rows, groups, n, out));
@@ -107,23 +107,23 @@ public final class TrainingRows {
     if (dweight != null) {
       requireSame("rmsnormBackward: dweight", dweight, weight);
     }
-    bindings.check(
+    backend.check(
         bindings.trainingRows.rmsnormBackward(
             kernels.stream(),
             x.rows(),
             groups,
             weight.cols(),
-            x.address(),
+            x.address(kernels),
             x.ld(),
-            weight.address(),
+            weight.address(kernels),
             eps,
-            dy.address(),
+            dy.address(kernels),
             dy.ld(),
             accumulate ? 1 : 0,
-            dx.address(),
+            dx.address(kernels),
             dx.ld(),
-            dweight == null ? MemorySegment.NULL : dweight.address(),
-            address(scratch),
+            dweight == null ? MemorySegment.NULL : dweight.address(kernels),
+            address(kernels, scratch),
             bytes(scratch)));
   }
 
@@ -137,17 +137,17 @@ public final class TrainingRows {
     requireShape("ropeRows: table", table.cols(), headDim);
     requireShape("ropeRows: table", table.ld(), headDim);
     requireShape("ropeRows: columns of whole heads", x.cols() / headDim * headDim, x.cols());
-    bindings.check(
+    backend.check(
         bindings.trainingRows.ropeRows(
             kernels.stream(),
             x.rows(),
-            positions.range(0, x.rows() * Integer.BYTES),
+            positions.range(kernels, 0, x.rows() * Integer.BYTES),
             x.cols() / headDim,
             headDim,
-            table.address(),
+            table.address(kernels),
             table.rows(),
             inverse ? 1 : 0,
-            x.address(),
+            x.address(kernels),
             x.ld()));
   }
 
@@ -162,18 +162,18 @@ public final class TrainingRows {
     requireSame("swigluBackward: dup", dup, gate);
     requireShape("swigluBackward: row distance of up", up.ld(), gate.ld());
     requireShape("swigluBackward: row distance of dup", dup.ld(), dgate.ld());
-    bindings.check(
+    backend.check(
         bindings.trainingRows.swigluBackward(
             kernels.stream(),
             gate.rows(),
             gate.cols(),
-            gate.address(),
-            up.address(),
+            gate.address(kernels),
+            up.address(kernels),
             gate.ld(),
-            dout.address(),
+            dout.address(kernels),
             dout.ld(),
-            dgate.address(),
-            dup.address(),
+            dgate.address(kernels),
+            dup.address(kernels),
             dgate.ld()));
   }
 
@@ -186,33 +186,33 @@ public final class TrainingRows {
       Matrix logits, long first, DeviceBuffer targets, DeviceBuffer weights, DeviceBuffer losses) {
     long rows = logits.rows();
     long at = Math.toIntExact(first);
-    bindings.check(
+    backend.check(
         bindings.trainingRows.crossEntropy(
             kernels.stream(),
             rows,
             logits.cols(),
-            logits.address(),
+            logits.address(kernels),
             logits.ld(),
-            targets.range(at * Integer.BYTES, rows * Integer.BYTES),
-            weights.range(at * Float.BYTES, rows * Float.BYTES),
-            losses.range(at * Double.BYTES, rows * Double.BYTES)));
+            targets.range(kernels, at * Integer.BYTES, rows * Integer.BYTES),
+            weights.range(kernels, at * Float.BYTES, rows * Float.BYTES),
+            losses.range(kernels, at * Double.BYTES, rows * Double.BYTES)));
   }
 
   /** Bytes of scratch that {@link #sumSquares} needs for n elements. */
   public long sumSquaresScratchBytes(long n) {
     return query(
-        bindings, out -> bindings.trainingRows.sumSquaresScratchBytes(backend.context(), n, out));
+        backend, out -> bindings.trainingRows.sumSquaresScratchBytes(backend.context(), n, out));
   }
 
   /** {@code sums[index] = sum of x^2}, in float64. x is dense. */
   public void sumSquares(Matrix x, DeviceBuffer sums, long index, DeviceBuffer scratch) {
-    bindings.check(
+    backend.check(
         bindings.trainingRows.sumSquares(
             kernels.stream(),
             requireDense("sumSquares: x", x),
-            x.address(),
-            sums.range(Math.toIntExact(index) * (long) Double.BYTES, Double.BYTES),
-            address(scratch),
+            x.address(kernels),
+            sums.range(kernels, Math.toIntExact(index) * (long) Double.BYTES, Double.BYTES),
+            address(kernels, scratch),
             bytes(scratch)));
   }
 
@@ -240,14 +240,14 @@ public final class TrainingRows {
     requireShape("adamw: gradient", requireDense("adamw: gradient", gradient), n);
     requireShape("adamw: m", requireDense("adamw: m", m), n);
     requireShape("adamw: v", requireDense("adamw: v", v), n);
-    bindings.check(
+    backend.check(
         bindings.trainingRows.adamw(
             kernels.stream(),
             n,
-            weight.address(),
-            gradient.address(),
-            m.address(),
-            v.address(),
+            weight.address(kernels),
+            gradient.address(kernels),
+            m.address(kernels),
+            v.address(kernels),
             rate,
             beta1,
             beta2,

@@ -161,6 +161,8 @@ final class WeightLoader {
     for (AutoCloseable resource : taken) {
       try {
         resource.close();
+      } catch (RuntimeException e) {
+        throw e; // of a lost device, whose text says so
       } catch (Exception e) {
         throw new IllegalStateException("cannot give back what a failed load took", e);
       }

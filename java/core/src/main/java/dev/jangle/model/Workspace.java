@@ -77,6 +77,8 @@ public final class Workspace implements AutoCloseable {
     while (!taken.isEmpty()) {
       try {
         taken.pop().close();
+      } catch (RuntimeException e) {
+        throw e; // of a lost device, whose text says so
       } catch (Exception e) {
         throw new IllegalStateException("cannot give back the memory of a session", e);
       }
