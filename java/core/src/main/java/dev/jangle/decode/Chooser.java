@@ -56,10 +56,18 @@ final class Chooser implements AutoCloseable {
   Chooser(Backend backend, Workspace work, int vocab) {
     this.work = work;
     long bytes = (long) ROWS * new Choice(true, MOST_TOP).width() * Integer.BYTES;
-    chosen = backend.allocate(bytes);
-    host = backend.allocateHost(bytes);
-    long scratchBytes = work.kernels().sampleScratchBytes(ROWS, vocab);
-    scratch = scratchBytes == 0 ? null : backend.allocate(scratchBytes);
+    boolean whole = false;
+    try {
+      chosen = backend.allocate(bytes);
+      host = backend.allocateHost(bytes);
+      long scratchBytes = work.kernels().sampleScratchBytes(ROWS, vocab);
+      scratch = scratchBytes == 0 ? null : backend.allocate(scratchBytes);
+      whole = true;
+    } finally {
+      if (!whole) {
+        close();
+      }
+    }
   }
 
   /**
@@ -123,8 +131,12 @@ final class Chooser implements AutoCloseable {
 
   @Override
   public void close() {
-    chosen.close();
-    host.close();
+    if (chosen != null) {
+      chosen.close();
+    }
+    if (host != null) {
+      host.close();
+    }
     if (scratch != null) {
       scratch.close();
     }

@@ -35,9 +35,10 @@ final class StepCostMeter {
   static StepCosts measure(Transformer transformer, Backend backend, DType kvFormat) {
     int longContext = Math.min(LONG_CONTEXT, transformer.positions() - TokenTree.MAX_NODES);
     int pages = (longContext + TokenTree.MAX_NODES) / KvLayer.PAGE + 1;
-    KvPool pool = new KvPool(backend, transformer.config(), kvFormat, pages);
     try (Workspace work = transformer.newWorkspace();
-        KvCache cache = new KvCache(pool, work.kernels());
+        KvCache cache =
+            new KvCache(
+                new KvPool(backend, transformer.config(), kvFormat, pages), work.kernels());
         StepRunner runner = new StepRunner(transformer, backend, work, cache)) {
       return new StepCostMeter(transformer, runner).measure(longContext);
     }
