@@ -1,6 +1,7 @@
 // The rows of a step: derived on the host, copied to the device as one block.
 #include <memory>
 
+#include "allocate.h"
 #include "check.h"
 #include "context.h"
 
@@ -11,7 +12,9 @@ namespace {
 
 int32_t Allocate(jg_batch* batch) {
   const size_t bytes = static_cast<size_t>(batch->rows.Ints()) * sizeof(int32_t);
-  JG_CUDA(cudaMalloc(&batch->device_block, bytes));
+  void* block = nullptr;
+  if (int32_t status = jangle::AllocateDevice(&block, bytes)) return status;
+  batch->device_block = static_cast<int32_t*>(block);
   return batch->staging.Allocate(bytes);
 }
 

@@ -44,7 +44,11 @@ int32_t CudaFail(cudaError_t error, const char* call) {
   cudaGetLastError();  // an error that is not sticky must not be met again by the next call
   if (IsSticky(error)) return Lost(error, call);
   if (error == cudaErrorMemoryAllocation) {
-    return Fail(JG_OUT_OF_MEMORY, "out of memory on the GPU in %s", call);
+    size_t free_now = 0;
+    size_t total = 0;
+    cudaMemGetInfo(&free_now, &total);
+    return Fail(JG_OUT_OF_MEMORY, "out of memory on the GPU in %s; %zu of its %zu bytes are free",
+                call, free_now, total);
   }
   switch (static_cast<int>(error)) {
     case kCaptureUnsupported:

@@ -1,7 +1,9 @@
 // Devices and contexts: why a GPU cannot be used is found out here, before anything else is tried.
 //
 // One GPU is used per process, the first that CUDA shows, so that no call has to choose a device.
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "check.h"
@@ -15,6 +17,17 @@ using jangle::Guard;
 namespace {
 
 constexpr int kLeastCapability = 80;  // bf16 mma and cp.async
+
+// Errors of driver_types.h that a first kernel meets.
+constexpr int kDevicesUnavailable = 46;
+constexpr int kNoCode[] = {
+    98,   // cudaErrorInvalidDeviceFunction
+    200,  // cudaErrorInvalidKernelImage
+    209,  // cudaErrorNoKernelImageForDevice
+    221,  // cudaErrorJitCompilerNotFound
+    222,  // cudaErrorUnsupportedPtxVersion
+    223,  // cudaErrorJitCompilationDisabled
+};
 
 #ifdef JANGLE_CUDA_ARCHITECTURES
 constexpr char kArchitectures[] = JANGLE_CUDA_ARCHITECTURES;
@@ -75,22 +88,48 @@ int32_t Capability(int32_t device, int32_t* capability) {
   return JG_OK;
 }
 
-// Tries a kernel, which also waits until the driver has loaded the code.
-int32_t CheckArchitecture(int32_t capability) {
-  if (capability < kLeastCapability) {
-    return Fail(JG_UNAVAILABLE, "the GPU is of architecture sm_%d; the kernels need sm_%d or later",
-                capability, kLeastCapability);
+// Why not even a first kernel runs.
+int32_t NoKernelRuns(cudaError_t error, int32_t capability) {
+  const char* name = cudaGetErrorName(error);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return Fail(JG_UNAVAILABLE,
+                "the GPU's memory is taken by other processes, so that no kernel starts (%s); end "
+                "one of them, or choose another GPU with CUDA_VISIBLE_DEVICES",
+                name);
   }
-  cudaError_t error = jangle::Launch(ProbeKernel, dim3(1), dim3(32), 0, nullptr);
-  if (error == cudaSuccess) error = cudaStreamSynchronize(nullptr);
+  if (static_cast<int>(error) == kDevicesUnavailable) {
+    cudaGetLastError();
+    return Fail(JG_UNAVAILABLE,
+                "the GPU is busy, or in use exclusively by another process (%s); wait for it, or "
+                "choose another GPU with CUDA_VISIBLE_DEVICES",
+                name);
+  }
+  if (std::find(std::begin(kNoCode), std::end(kNoCode), static_cast<int>(error)) !=
+      std::end(kNoCode)) {
+    cudaGetLastError();
+    return Fail(JG_UNAVAILABLE,
+                "no kernel runs on this GPU, of architecture sm_%d: %s (%s); this library was "
+                "built for %s: build it with JANGLE_CUDA_ARCHITECTURES=%d",
+                capability, name, cudaGetErrorString(error), kArchitectures, capability);
+  }
+  return CudaFail(error, "the first kernel");
+}
+
+// Makes the context's stream and tries a kernel on it, which also waits until the driver has loaded
+// the code.
+int32_t Start(jg_context* context) {
+  if (context->tier < kLeastCapability) {
+    return Fail(JG_UNAVAILABLE, "the GPU is of architecture sm_%d; the kernels need sm_%d or later",
+                context->tier, kLeastCapability);
+  }
+  cudaError_t error = cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking);
+  if (error != cudaSuccess) return NoKernelRuns(error, context->tier);
+  error = jangle::Launch(ProbeKernel, dim3(1), dim3(32), 0, context->stream);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(context->stream);
   if (error == cudaSuccess) return JG_OK;
-  if (jangle::IsSticky(error)) return CudaFail(error, "the first kernel");
-  cudaGetLastError();
-  return Fail(JG_UNAVAILABLE,
-              "no kernel runs on this GPU, of architecture sm_%d: %s (%s); this library was built "
-              "for %s: build it with JANGLE_CUDA_ARCHITECTURES=%d",
-              capability, cudaGetErrorName(error), cudaGetErrorString(error), kArchitectures,
-              capability);
+  cudaStreamDestroy(context->stream);
+  return NoKernelRuns(error, context->tier);
 }
 
 }  // namespace
@@ -134,15 +173,18 @@ int32_t jg_context_create(int32_t device, int32_t, int32_t, jg_context** context
     auto made = std::make_unique<jg_context>();
     made->device = device;
     if (int32_t status = Capability(device, &made->tier)) return status;
-    if (int32_t status = CheckArchitecture(made->tier)) return status;
     JG_CUDA(cudaDeviceGetAttribute(&made->multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    if (int32_t status = Start(made.get())) return status;
     *context = made.release();
     return JG_OK;
   });
 }
 
 int32_t jg_context_destroy(jg_context* context) {
+  if (context == nullptr) return JG_OK;
+  const cudaError_t error = cudaStreamDestroy(context->stream);
   delete context;
+  JG_CUDA(error);
   return JG_OK;
 }
 

@@ -12,6 +12,9 @@ struct jg_context {
   int device = 0;
   int32_t tier = 0;  // compute capability * 10
   int multiprocessors = 0;
+  // Of the calls that belong to no stream. Not the default one: while another thread records on a
+  // stream that waits for it, any use of it spoils that recording.
+  cudaStream_t stream = nullptr;
   jangle::PinnedMemory pinned;
 };
 

@@ -7,27 +7,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "allocate.h"
 #include "check.h"
 #include "context.h"
 
-using jangle::Fail;
 using jangle::Guard;
 
 namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 48;
 constexpr uintptr_t kAlignment = 256;  // of cudaMalloc
-
-int32_t OutOfMemory(int64_t bytes) {
-  cudaGetLastError();
-  size_t free_now = 0;
-  size_t total = 0;
-  cudaMemGetInfo(&free_now, &total);
-  return Fail(JG_OUT_OF_MEMORY,
-              "cannot take %lld bytes of GPU memory; %lld of the GPU's %lld are free",
-              static_cast<long long>(bytes), static_cast<long long>(free_now),
-              static_cast<long long>(total));
-}
 
 int32_t Check(const char* name, jg_stream* stream, const void* to, const void* from,
               int64_t bytes) {
@@ -69,15 +58,13 @@ int32_t jg_buffer_alloc(jg_context* context, int64_t bytes, void** buffer) {
   JG_REQUIRE(bytes > 0 && bytes < kMostBytes, "jg_buffer_alloc: %lld bytes",
              static_cast<long long>(bytes));
   void* taken = nullptr;
-  const cudaError_t error = cudaMalloc(&taken, static_cast<size_t>(bytes));
-  if (error == cudaErrorMemoryAllocation) return OutOfMemory(bytes);
-  JG_CUDA(error);
-  // On the default stream, which other streams of ours do not wait for: so wait here.
-  cudaError_t zeroed = cudaMemset(taken, 0, static_cast<size_t>(bytes));
-  if (zeroed == cudaSuccess) zeroed = cudaStreamSynchronize(nullptr);
+  if (int32_t status = jangle::AllocateDevice(&taken, static_cast<size_t>(bytes))) return status;
+  // Other streams do not wait for the context's: so wait here.
+  cudaError_t zeroed = cudaMemsetAsync(taken, 0, static_cast<size_t>(bytes), context->stream);
+  if (zeroed == cudaSuccess) zeroed = cudaStreamSynchronize(context->stream);
   if (zeroed != cudaSuccess) {
     cudaFree(taken);
-    return jangle::CudaFail(zeroed, "cudaMemset");
+    return jangle::CudaFail(zeroed, "cudaMemsetAsync");
   }
   *buffer = taken;
   return JG_OK;
@@ -118,14 +105,7 @@ int32_t jg_host_alloc(jg_context* context, int64_t bytes, void** memory) {
     JG_REQUIRE(bytes > 0 && bytes < kMostBytes, "jg_host_alloc: %lld bytes",
                static_cast<long long>(bytes));
     void* taken = nullptr;
-    const cudaError_t error =
-        cudaHostAlloc(&taken, static_cast<size_t>(bytes), cudaHostAllocDefault);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      return Fail(JG_OUT_OF_MEMORY, "cannot take %lld bytes of pinned host memory",
-                  static_cast<long long>(bytes));
-    }
-    JG_CUDA(error);
+    if (int32_t status = jangle::AllocatePinned(&taken, static_cast<size_t>(bytes))) return status;
     std::memset(taken, 0, static_cast<size_t>(bytes));
     context->pinned.Add(taken, bytes);
     *memory = taken;

@@ -1,12 +1,13 @@
 #include "staging.h"
 
+#include "allocate.h"
 #include "check.h"
 
 namespace jangle {
 
 int32_t Staging::Allocate(size_t bytes) {
   for (Block& block : blocks_) {
-    JG_CUDA(cudaHostAlloc(&block.memory, bytes, cudaHostAllocDefault));
+    if (int32_t status = AllocatePinned(&block.memory, bytes)) return status;
     JG_CUDA(cudaEventCreate(&block.copied));
   }
   bytes_ = bytes;

@@ -11,6 +11,7 @@ struct Counts {
   uint64_t kernels = 0;
   uint64_t transfers = 0;  // copies and sets in stream order
   uint64_t graphs = 0;
+  uint64_t waits = 0;  // for a stream
 };
 
 // Guarded by DeviceLock.

@@ -1,6 +1,7 @@
 // The pretended device's properties: an sm_90 with 132 multiprocessors. JANGLE_EMULATION_DEVICES
 // sets how many there are (1), JANGLE_EMULATION_DRIVER the version of CUDA that the driver is for
-// (the runtime's; 0: there is no driver).
+// (the runtime's; 0: there is no driver), JANGLE_EMULATION_LAUNCH_ERROR the error that every launch
+// ends with (0: none).
 
 #include "device.h"
 

@@ -162,6 +162,9 @@ cudaError_t LaunchKernel(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_
   if (const cudaError_t error = CheckConfiguration(grid, block, shared_bytes, call.kernel)) {
     return Return(error);
   }
+  if (const size_t error = EnvironmentNumber("JANGLE_EMULATION_LAUNCH_ERROR", 0)) {
+    return Return(static_cast<cudaError_t>(error));
+  }
   if (!capturing) {
     TheCounts().kernels++;
     return Return(RunGrid({grid, block, shared_bytes, call, Seed()}));

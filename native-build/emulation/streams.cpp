@@ -102,6 +102,13 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return cudaSuccess;
 }
 
+// For tests: a stream that waits for the legacy one, as other libraries make them.
+extern "C" __attribute__((visibility("default"))) cudaStream_t jangle_emulation_blocking_stream() {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamDefault);
+  return stream;
+}
+
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const DeviceLock lock;
   if (TheHandles().streams.erase(stream) == 0) return Return(cudaErrorInvalidResourceHandle);
@@ -117,6 +124,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     stream->status = cudaStreamCaptureStatusInvalidated;
     return Return(cudaErrorStreamCaptureUnsupported);
   }
+  TheCounts().waits++;
   return cudaSuccess;
 }
 

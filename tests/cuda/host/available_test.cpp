@@ -6,6 +6,9 @@
 
 #include "check.h"
 #include "jangle.h"
+#include "refusal.h"
+
+using namespace jangle::test;
 
 TEST(every_way_in_gives_the_same_answer) {
   const char* reason = std::getenv("JANGLE_TEST_REASON");
@@ -40,4 +43,34 @@ TEST(every_way_in_gives_the_same_answer) {
   CHECK_EQ(jg_context_create(1, 0, JG_TIER_BEST, &context), JG_INVALID_ARGUMENT);
   CHECK(std::string(jg_last_error()).find("CUDA_VISIBLE_DEVICES") != std::string::npos);
   CHECK_EQ(jg_context_destroy(nullptr), JG_OK);
+}
+
+TEST(a_gpu_on_which_no_kernel_starts_says_why) {
+  char name[64] = "";
+  if (jg_device_name(0, name, sizeof name) != JG_OK ||
+      std::string(name).find("CUDA emulation") == std::string::npos) {
+    SKIP("only the emulation pretends that kernels do not start");
+  }
+  struct Case {
+    const char* error;
+    int32_t status;
+    const char* part;
+  };
+  for (const Case& made : {
+           Case{"2", JG_UNAVAILABLE, "memory is taken by other processes"},
+           Case{"46", JG_UNAVAILABLE, "in use exclusively by another process"},
+           Case{"209", JG_UNAVAILABLE, "build it with JANGLE_CUDA_ARCHITECTURES=90"},
+           Case{"222", JG_UNAVAILABLE, "build it with JANGLE_CUDA_ARCHITECTURES=90"},
+           Case{"304", JG_INTERNAL, "the first kernel failed"},
+           Case{"719", JG_DEVICE_LOST, "the GPU cannot be used any more"},
+       }) {
+    setenv("JANGLE_EMULATION_LAUNCH_ERROR", made.error, 1);
+    jg_context* context = nullptr;
+    CHECK_REFUSED(jg_context_create(0, 0, JG_TIER_BEST, &context), made.status, made.part);
+    CHECK(context == nullptr);
+  }
+  unsetenv("JANGLE_EMULATION_LAUNCH_ERROR");
+  jg_context* context = nullptr;
+  CHECK_EQ(jg_context_create(0, 0, JG_TIER_BEST, &context), JG_OK);
+  CHECK_EQ(jg_context_destroy(context), JG_OK);
 }

@@ -1,5 +1,7 @@
 // Batches and graphs: rows change from step to step while earlier steps are still on the stream.
 // What a batch holds is seen through jg_embed, whose table tells the tokens.
+#include <dlfcn.h>
+
 #include <numeric>
 #include <thread>
 
@@ -205,6 +207,35 @@ TEST(graph_leaves_other_threads_alone) {
   CHECK_OK(jg_graph_end(device.stream(), &graph));
   CHECK_OK(jg_graph_destroy(graph));
   CHECK_OK(jg_buffer_free(device.context(), buffer));
+}
+
+// A stream of another library, which waits for the legacy stream: use of that would spoil its
+// recording.
+TEST(graph_on_a_blocking_stream_is_left_alone_by_other_threads) {
+  using Make = void* (*)();
+  const auto make = reinterpret_cast<Make>(dlsym(RTLD_DEFAULT, "jangle_emulation_blocking_stream"));
+  if (make == nullptr) SKIP("only the emulation makes such a stream here");
+  const Device device;
+  jg_stream* stream = nullptr;
+  CHECK_OK(jg_stream_wrap(device.context(), make(), &stream));
+  CHECK_OK(jg_graph_begin(stream));
+  int32_t created = JG_INTERNAL;
+  int32_t allocated = JG_INTERNAL;
+  std::thread other([&] {
+    jg_context* context = nullptr;
+    created = jg_context_create(0, 0, JG_TIER_BEST, &context);
+    void* buffer = nullptr;
+    allocated = jg_buffer_alloc(device.context(), 100, &buffer);
+    jg_buffer_free(device.context(), buffer);
+    jg_context_destroy(context);
+  });
+  other.join();
+  CHECK_EQ(created, JG_OK);
+  CHECK_EQ(allocated, JG_OK);
+  jg_graph* graph = nullptr;
+  CHECK_OK(jg_graph_end(stream, &graph));
+  CHECK_OK(jg_graph_destroy(graph));
+  CHECK_OK(jg_stream_destroy(stream));
 }
 
 TEST(stream_destroyed_while_it_records) {

@@ -68,6 +68,21 @@ TEST(memory_out_of_reach_names_what_was_asked_and_what_is_free) {
   CHECK_EQ(DeviceArray<int32_t>(device, 5).Download().size(), 5);  // the context lives on
 }
 
+TEST(memory_of_other_calls_that_is_missing_is_named_too) {
+  SkipUnderSanitizer();
+  const Device device;
+  jg_batch* batch = nullptr;
+  const int32_t rows = 1 << 20;
+  CHECK_REFUSED(jg_batch_create(device.context(), rows, rows, rows, &batch), JG_OUT_OF_MEMORY,
+                "bytes of GPU memory");
+  CHECK(batch == nullptr);
+  void* pinned = nullptr;
+  const int64_t asked = (int64_t{1} << 48) - 1;
+  const int32_t status = jg_host_alloc(device.context(), asked, &pinned);
+  CHECK_REFUSED(status, JG_OUT_OF_MEMORY, std::to_string(asked).c_str());
+  CHECK_REFUSED(status, JG_OUT_OF_MEMORY, "pinned host memory");
+}
+
 TEST(memory_of_wrong_sizes_is_refused) {
   const Device device;
   void* memory = nullptr;
