@@ -68,7 +68,8 @@ public final class Session implements AutoCloseable {
   /**
    * Sends a message, telling of each token of the answer as it comes. With a chat template, message
    * and answer join the conversation; without one, or with {@link GenerationOptions#raw()}, the
-   * text is taken as it is and the conversation stays as it was.
+   * text is taken as it is and the conversation stays as it was. It does so, too, where the answer
+   * was cancelled before its first token.
    *
    * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
    *     context; it stays as it was before the call
@@ -142,7 +143,7 @@ public final class Session implements AutoCloseable {
           options.stop(),
           result -> {
             cachedTokens = decoder.tokens(cache.length());
-            if (chat && result != null) {
+            if (chat && result != null && !isUnanswered(result)) {
               messages.clear();
               messages.addAll(turn);
               messages.add(new ChatMessage("assistant", result.text()));
@@ -155,6 +156,10 @@ public final class Session implements AutoCloseable {
         busy.set(false);
       }
     }
+  }
+
+  private static boolean isUnanswered(GenerationResult result) {
+    return result.stopReason() == StopReason.CANCELLED && result.tokens().isEmpty();
   }
 
   /** Tokens of the prompt that the cache holds; the last one is always computed anew. */
