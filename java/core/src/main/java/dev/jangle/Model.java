@@ -8,11 +8,13 @@ import dev.jangle.decode.DraftMemory;
 import dev.jangle.decode.StepCosts;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.FormatException;
 import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.model.Transformer;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -72,7 +74,7 @@ public final class Model implements AutoCloseable {
    * Opens a GGUF file or a Hugging Face folder, and the adapter where the options name one.
    *
    * @throws IOException where a file is missing or cannot be read
-   * @throws dev.jangle.format.FormatException where a file is damaged or not supported, naming it
+   * @throws FormatException where a file is damaged or not supported, naming it
    * @throws dev.jangle.backend.BackendException where the backend cannot be used, with the reason
    * @throws OutOfDeviceMemoryException where the weights do not fit
    * @throws IllegalArgumentException where the context is longer than the model's
@@ -300,6 +302,27 @@ public final class Model implements AutoCloseable {
     } finally {
       release();
     }
+  }
+
+  /**
+   * A prompt's tokens, all of which the model has.
+   *
+   * @throws FormatException naming the first that its embedding does not have
+   */
+  int[] requireEmbedded(int[] prompt) {
+    for (int token : prompt) {
+      if (token >= config.vocabSize()) {
+        throw new FormatException(
+            path,
+            "its tokenizer has the token %d, '%s', but its embedding only %d rows: resize the"
+                    .formatted(
+                        token,
+                        new String(tokenizer.tokenBytes(token), StandardCharsets.UTF_8),
+                        config.vocabSize())
+                + " embedding, or take the token out of the tokenizer");
+      }
+    }
+    return prompt;
   }
 
   Transformer transformer() {

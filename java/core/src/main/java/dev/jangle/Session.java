@@ -73,6 +73,8 @@ public final class Session implements AutoCloseable {
    *
    * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
    *     context; it stays as it was before the call
+   * @throws dev.jangle.format.FormatException where the prompt has a token that the model's
+   *     embedding does not have
    * @throws IllegalArgumentException where the prompt has no tokens, or there is a system message
    *     and no chat template
    * @throws IllegalStateException where the session is in use or closed
@@ -117,9 +119,10 @@ public final class Session implements AutoCloseable {
       }
       turn.add(new ChatMessage("user", message));
       int[] prompt =
-          chat
-              ? model.tokenizer().encodeChat(turn, true)
-              : model.tokenizer().encode(message, true, false);
+          model.requireEmbedded(
+              chat
+                  ? model.tokenizer().encodeChat(turn, true)
+                  : model.tokenizer().encode(message, true, false));
       if (prompt.length == 0) {
         throw new IllegalArgumentException("the prompt is empty");
       }
