@@ -55,7 +55,7 @@ public final class Model implements AutoCloseable {
     this.path = checkpoint.path();
     this.formatName = checkpoint.formatName();
     this.weightBytes = checkpoint.weightBytes();
-    this.weightFormat = checkpoint.tensor("model.layers.0.mlp.down_proj.weight").dtype();
+    this.weightFormat = checkpoint.dtype("model.layers.0.mlp.down_proj.weight");
     this.config = checkpoint.config();
     this.contextLength = contextLength;
     this.kvFormat = kvFormat;
@@ -86,16 +86,22 @@ public final class Model implements AutoCloseable {
       Backend backend =
           Backend.open(options.backend(), options.threads(), options.tier().orElse(null));
       Tokenizer tokenizer = null;
+      Transformer transformer = null;
       boolean whole = false;
       try {
         requireMemory(checkpoint, backend);
         tokenizer = Tokenizer.open(checkpoint.tokenizer());
-        Transformer transformer =
+        transformer =
             Transformer.load(checkpoint, backend, context + TREE_SLOTS, options.progress());
+        Model model =
+            new Model(checkpoint, context, options.kvFormat(), backend, tokenizer, transformer);
         whole = true;
-        return new Model(checkpoint, context, options.kvFormat(), backend, tokenizer, transformer);
+        return model;
       } finally {
         if (!whole) {
+          if (transformer != null) {
+            transformer.close();
+          }
           if (tokenizer != null) {
             tokenizer.close();
           }
@@ -111,7 +117,7 @@ public final class Model implements AutoCloseable {
     boolean whole = false;
     try {
       Checkpoint all =
-          adapter.isPresent() ? base.map(LoraAdapter.open(adapter.get(), base)::merge) : base;
+          adapter.isPresent() ? LoraAdapter.open(adapter.get(), base).merge(base) : base;
       whole = true;
       return all;
     } finally {
@@ -264,7 +270,9 @@ public final class Model implements AutoCloseable {
     return formatName;
   }
 
-  /** Bytes of weights in the file. */
+  /**
+   * Bytes of its weights, in their formats: those of the file, or what an adapter makes of them.
+   */
   public long weightBytes() {
     return weightBytes;
   }
