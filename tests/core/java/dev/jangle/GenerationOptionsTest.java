@@ -79,7 +79,9 @@ class GenerationOptionsTest {
     refuses(() -> OPTIONS.withTemperature(100.1), "temperature");
     refuses(() -> OPTIONS.withTemperature(Double.NaN), "temperature is NaN");
     refuses(() -> OPTIONS.withTopK(-1), "topK is -1", "0 (off) or more");
-    refuses(() -> OPTIONS.withTopP(0), "topP is 0.0", "more than 0, at most 1 (off)");
+    refuses(() -> OPTIONS.withTopP(0), "topP is 0.0", "more than 0 in single", "at most 1 (off)");
+    refuses(() -> OPTIONS.withTopP(1e-46), "topP is 1.0E-46");
+    assertEquals(1e-45, OPTIONS.withTopP(1e-45).topP());
     refuses(() -> OPTIONS.withTopP(1.01), "topP");
     refuses(() -> OPTIONS.withTopP(Double.NaN), "topP");
     refuses(() -> OPTIONS.withMinP(-0.1), "minP is -0.1", "0 (off) to 1");

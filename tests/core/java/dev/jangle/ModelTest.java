@@ -13,6 +13,7 @@ import dev.jangle.backend.Backends;
 import dev.jangle.backend.OutOfDeviceMemoryException;
 import dev.jangle.format.DType;
 import dev.jangle.format.FormatException;
+import dev.jangle.text.ChatMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -77,6 +78,30 @@ class ModelTest {
     }
     try (Model model = Model.open(folder)) {
       assertEquals(TinyFolder.CONTEXT, model.contextLength(), "its own, below 4,096");
+    }
+  }
+
+  /** As it is where tokens were added and the embedding was not resized. */
+  @Test
+  void aTokenWithoutARowOfTheEmbeddingIsNamed() throws IOException {
+    Path folder = folder();
+    Path file = folder.resolve("tokenizer.json");
+    String added =
+        "\"added_tokens\": [{\"id\": 288, \"content\": \"<more>\", \"single_word\": false,"
+            + " \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": false}, ";
+    Files.writeString(file, Files.readString(file).replace("\"added_tokens\": [", added));
+    try (Model model = Model.open(folder, options());
+        Session session = model.openSession();
+        BatchSession batch = model.openBatch(1, OPTIONS)) {
+      FormatException e =
+          assertThrows(FormatException.class, () -> session.send("one <more>", OPTIONS));
+      assertTrue(e.getMessage().startsWith(folder + ": "), e::getMessage);
+      assertTrue(e.getMessage().contains("the token 288, '<more>'"), e::getMessage);
+      assertTrue(e.getMessage().contains("only 288 rows"), e::getMessage);
+      List<ChatMessage> asked = List.of(new ChatMessage("user", "one <more>"));
+      assertThrows(FormatException.class, () -> batch.start(0, asked));
+      assertEquals(List.of(0), batch.free());
+      assertTrue(session.send("one", OPTIONS).statistics().steps() > 0, "the session goes on");
     }
   }
 

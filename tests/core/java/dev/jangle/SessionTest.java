@@ -1,6 +1,7 @@
 package dev.jangle;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -178,6 +179,28 @@ class SessionTest {
       }
       assertEquals(before, session.messages());
       assertEquals(4, sendAndCount(session, "two"));
+    }
+  }
+
+  @Test
+  void aTurnThatWasCancelledBeforeItsFirstTokenStaysOut() {
+    try (Session session = model.openSession()) {
+      session.send("one", CHAT);
+      List<ChatMessage> before = session.messages();
+      try (TokenStream stream = session.stream("two", CHAT)) {
+        stream.cancel();
+        assertFalse(stream.hasNext());
+        assertEquals(StopReason.CANCELLED, stream.result().stopReason());
+      }
+      assertEquals(before, session.messages());
+      try (TokenStream stream = session.stream("two", CHAT)) {
+        stream.next();
+        stream.cancel();
+        while (stream.hasNext()) {
+          stream.next();
+        }
+      }
+      assertEquals(4, session.messages().size(), "what was written of an answer counts");
     }
   }
 

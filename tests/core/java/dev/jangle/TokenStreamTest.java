@@ -15,6 +15,9 @@ import java.util.NoSuchElementException;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -171,6 +174,26 @@ class TokenStreamTest {
     }
   }
 
+  /** Whatever else ends the decoder in the step that completes it, and in plain decoding too. */
+  @ParameterizedTest
+  @EnumSource
+  void aStopStringIsTheReasonWhereverTheStepEnds(Decoding decoding) {
+    GenerationOptions options = lasting("last", OPTIONS).withDecoding(decoding);
+    GenerationResult whole = answer("last", options.withDecoding(Decoding.PLAIN)).result;
+    for (int most = 20; most < 120; most += 3) {
+      String text = text(whole.tokens().subList(0, most));
+      for (int before = 0; before < 3; before++) {
+        String stop = text.substring(text.length() - 4 - before, text.length() - before);
+        if (text.contains("\uFFFD") || text.indexOf(stop) < text.length() - 4 - before) {
+          continue;
+        }
+        GenerationResult result = answer("last", options.withMaxTokens(most).withStop(stop)).result;
+        assertEquals(StopReason.STOP_STRING, result.stopReason(), "within " + most + " tokens");
+        assertEquals(text.substring(0, text.indexOf(stop)), result.text());
+      }
+    }
+  }
+
   /** How many tokens it takes to write so much text. */
   private static int tokensUntil(List<Integer> tokens, int length) {
     StreamingDecoder decoder = new StreamingDecoder(model.tokenizer(), true);
@@ -246,6 +269,32 @@ class TokenStreamTest {
       assertEquals(List.of(), stream.result().tokens());
       assertEquals("", stream.result().text());
       assertEquals(0, session.cachedTokenCount(), "nothing was computed");
+    }
+  }
+
+  /** Its memory would go while the pass runs. */
+  @Test
+  void anotherThreadCannotCloseAStreamDuringAPass() throws Exception {
+    try (Session session = model.openSession();
+        ExecutorService other = Executors.newSingleThreadExecutor()) {
+      TokenStream stream = session.stream("a long prompt ".repeat(60), OPTIONS.withMaxTokens(1));
+      Future<Boolean> first = other.submit(stream::hasNext);
+      int refused = 0;
+      while (!first.isDone()) {
+        try {
+          stream.close();
+          // It came before the other thread: the prompt anew.
+          first.get();
+          stream = session.stream("a long prompt ".repeat(60), OPTIONS.withMaxTokens(1));
+          first = other.submit(stream::hasNext);
+        } catch (IllegalStateException e) {
+          assertTrue(e.getMessage().contains("cancel()"), e::getMessage);
+          refused++;
+        }
+      }
+      assertTrue(refused > 0, "never closed during the pass");
+      assertTrue(first.get(), "the answer goes on");
+      stream.close();
     }
   }
 

@@ -75,9 +75,9 @@ class KvCacheRandomTest {
     }
   }
 
-  /** A pass over a tree of which a random path is committed. */
+  /** A pass over a tree, or over a chain, of which a random path is committed. */
   private void grow(TaggedCaches caches, Sequence sequence, Random random) {
-    int rows = 1 + random.nextInt(random.nextBoolean() ? 8 : 128);
+    int rows = 1 + random.nextInt(random.nextBoolean() ? 8 : 200);
     int[] tree = IntStream.range(0, rows).map(i -> 1 + nextTag++ % 2000).toArray();
     int free = caches.free();
     if (pagesMissing(sequence, rows) > free) {
@@ -87,8 +87,15 @@ class KvCacheRandomTest {
       return;
     }
     caches.write(sequence.cache, tree);
-    int[] path = IntStream.range(0, rows).filter(i -> i == 0 || random.nextInt(3) == 0).toArray();
-    sequence.cache.commitPath(path, path.length);
+    boolean chain = rows > TaggedCaches.MOST_TREE;
+    int[] path =
+        IntStream.iterate(0, i -> i < rows, i -> chain ? i + 1 : 2 * i + 1 + random.nextInt(2))
+            .limit(1 + random.nextInt(rows))
+            .toArray();
+    if (!chain) {
+      caches.accept(sequence.cache, path);
+    }
+    sequence.cache.commit(path.length);
     Arrays.stream(path).forEach(row -> sequence.tags.add(tree[row]));
   }
 

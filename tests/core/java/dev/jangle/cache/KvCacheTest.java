@@ -46,8 +46,9 @@ class KvCacheTest {
       caches.write(cache, 1, 2);
       cache.commit(2);
       caches.write(cache, 10, 11, 12, 13, 14, 15);
-      cache.commitPath(new int[] {0, 2, 3, 5, 99}, 4);
-      caches.assertHolds(cache, 1, 2, 10, 12, 13, 15);
+      caches.accept(cache, 0, 2, 5);
+      cache.commit(3);
+      caches.assertHolds(cache, 1, 2, 10, 12, 15);
     }
   }
 
@@ -87,8 +88,9 @@ class KvCacheTest {
       other.reserve(1);
       int[] tree = TaggedCaches.range(100, 128);
       caches.write(cache, tree);
-      int[] path = {0, 1, 4, 5, 63, 64, 70, 71, 127};
-      cache.commitPath(path, path.length);
+      int[] path = {0, 1, 4, 9, 20, 41, 83};
+      caches.accept(cache, path);
+      cache.commit(path.length);
       int[] expected = new int[start.length + path.length];
       System.arraycopy(start, 0, expected, 0, start.length);
       for (int i = 0; i < path.length; i++) {
@@ -153,10 +155,11 @@ class KvCacheTest {
         assertEquals(cache.pages()[0], fork.pages()[0]);
         assertNotEquals(cache.pages()[1], fork.pages()[1]);
         caches.write(cache, 400, 401);
-        cache.commitPath(new int[] {1}, 1);
+        caches.accept(cache, 0, 1);
+        cache.commit(2);
         assertEquals(5, caches.free(), "the page has one owner again: no copy");
         caches.assertHolds(fork, TaggedCaches.append(past, 300));
-        caches.assertHolds(cache, TaggedCaches.append(past, 401));
+        caches.assertHolds(cache, TaggedCaches.append(past, 400, 401));
       }
       assertEquals(6, caches.free());
     }

@@ -31,6 +31,9 @@ final class TaggedCaches implements AutoCloseable {
   private static final int LAYERS = 2;
   private static final int MOST_ROWS = 256;
 
+  /** Rows of the largest tree, in which row i is a child of (i - 1) / 2; more rows are a chain. */
+  static final int MOST_TREE = 128;
+
   static final ModelConfig CONFIG =
       new ModelConfig(
           "llama",
@@ -87,7 +90,7 @@ final class TaggedCaches implements AutoCloseable {
   void write(KvCache cache, int... tags) {
     cache.reserve(tags.length);
     int[] parents = new int[tags.length];
-    Arrays.setAll(parents, i -> tags.length > 128 ? i - 1 : (i - 1) / 2);
+    Arrays.setAll(parents, i -> tags.length > MOST_TREE ? i - 1 : (i - 1) / 2);
     parents[0] = -1;
     // A row's token is its number.
     int[] tokens = IntStream.range(0, tags.length).toArray();

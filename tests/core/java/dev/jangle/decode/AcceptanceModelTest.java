@@ -99,17 +99,17 @@ class AcceptanceModelTest {
     assertEquals(before, new AcceptanceModel().probability(entry(1, 0, 0), 0, 1));
   }
 
-  /** Every value that a source gives has a weight, and the source that proposed is named. */
+  /** Whatever value a source gave, it is named. */
   @Test
   void namesTheSource() {
     AcceptanceModel model = new AcceptanceModel();
-    for (int f = 1; f < RetrievalDrafts.FEATURES; f++) {
+    for (int f = 1; f < AcceptancePrior.RETRIEVAL.length; f++) {
       assertEquals(DraftKind.RETRIEVAL, model.source(entry(f, 0, 0), 0));
     }
-    for (int f = 1; f < RecyclingDrafts.FEATURES; f++) {
+    for (int f = 1; f < AcceptancePrior.RECYCLING.length; f++) {
       assertEquals(DraftKind.RECYCLING, model.source(entry(0, f, 0), 0));
     }
-    for (int f = 1; f < JacobiDrafts.FEATURES; f++) {
+    for (int f = 1; f < AcceptancePrior.JACOBI.length; f++) {
       assertEquals(DraftKind.JACOBI, model.source(entry(0, 0, f), 0));
     }
     for (int i = 0; i < 200; i++) {

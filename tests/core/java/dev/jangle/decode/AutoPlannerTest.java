@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.DraftKind;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -145,6 +146,41 @@ class AutoPlannerTest {
         assertTrue(tree.depth[node] <= maxDepth);
       }
     }
+  }
+
+  /** A tail of noise takes the places of the nodes that were cut off, and is no draft of theirs. */
+  @Test
+  void whatWasSearchedAndCutOffIsNotLearnedFrom() throws ReflectiveOperationException {
+    Random random = new Random(4);
+    int tails = 0;
+    for (int round = 0; round < 40; round++) {
+      TokenHistory history = Steps.history(random.ints(60, 0, 4).toArray());
+      AutoPlanner planner = new AutoPlanner(costs(40), history, new RecyclingTable(VOCAB));
+      TokenTree tree = Steps.tree(history.get(59));
+      planner.plan(tree, 6); // the first step, in which a tail is on trial
+      for (int node : expanded(planner)) {
+        // Nothing else proposes noise before a step was observed.
+        assertTrue(tree.source[node] != DraftKind.JACOBI, "round " + round + ", node " + node);
+      }
+      tails += tree.source[tree.size() - 1] == DraftKind.JACOBI ? 1 : 0;
+    }
+    assertTrue(tails > 20, tails + " trees had a tail");
+  }
+
+  /** The nodes whose candidates a planner will learn from. */
+  private static List<Integer> expanded(AutoPlanner planner) throws ReflectiveOperationException {
+    Object[] expansions = (Object[]) field(planner, "expansions");
+    List<Integer> nodes = new ArrayList<>();
+    for (int i = 0; i < (int) field(planner, "expanded"); i++) {
+      nodes.add((int) field(expansions[i], "node"));
+    }
+    return nodes;
+  }
+
+  private static Object field(Object owner, String name) throws ReflectiveOperationException {
+    Field field = owner.getClass().getDeclaredField(name);
+    field.setAccessible(true);
+    return field.get(owner);
   }
 
   /** A child that a source proposes, and the probability of its path. */

@@ -21,6 +21,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -147,6 +148,26 @@ class ExportTest {
     }
     assertEquals("mine", Files.readString(file));
     assertEquals(List.of("empty", "full", "there"), files());
+  }
+
+  @Test
+  void aFolderThatCannotBeWrittenToIsNamed() throws IOException {
+    Path missing = folder.resolve("missing");
+    Path closed = Files.createDirectory(folder.resolve("closed"));
+    Files.setPosixFilePermissions(closed, PosixFilePermissions.fromString("r-xr-xr-x"));
+    try (Checkpoint model = Checkpoint.open(GGUF)) {
+      cannotBeWritten(model, missing, "the folder " + missing + " does not exist");
+      if (!Files.isWritable(closed)) { // root may write to it
+        cannotBeWritten(model, closed, "no permission to write in the folder " + closed);
+      }
+    }
+  }
+
+  private static void cannotBeWritten(Checkpoint model, Path to, String why) {
+    Path file = to.resolve("model.gguf");
+    IOException e =
+        assertThrows(IOException.class, () -> Export.gguf(model, null, DType.F32, file, SILENT));
+    assertTrue(e.getMessage().startsWith(file + ": cannot be written: " + why), e.getMessage());
   }
 
   @Test

@@ -101,6 +101,10 @@ class HfConfigTest {
     assertEquals(Set.of(4, 7, 9), llama("\"eos_token_id\": 4").eosTokenIds());
     Files.writeString(generation, "{\"eos_token_id\": \"</s>\"}");
     assertRefused(generation, this::llama, "eos_token_id", "integer");
+    Files.writeString(generation, "{\"eos_token_id\": [7, 20]}");
+    assertRefused(generation, this::llama, "eos_token_id is 20", "vocab_size of 20");
+    Files.writeString(generation, "{\"eos_token_id\": -1}");
+    assertRefused(generation, this::llama, "eos_token_id is -1");
   }
 
   @ParameterizedTest
@@ -226,6 +230,8 @@ class HfConfigTest {
         "attention_heads\": 4|attention_heads\": 0|heads is 0",
         "key_value_heads\": 2|key_value_heads\": 8|kvHeads is 8",
         "head_dim\": 8|head_dim\": 7|headDim 7 is odd",
+        "head_dim\": 8|head_dim\": 258|headDim is 258, expected 2 to 256",
+        "attention_heads\": 4|attention_heads\": 130|heads 130 is more than 64 times kvHeads 2",
         "hidden_layers\": 2|hidden_layers\": 0|layers is 0",
         "hidden_layers\": 2|hidden_layers\": 1000000000|layers is 1000000000",
         "vocab_size\": 20|vocab_size\": 0|vocabSize is 0",

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import dev.jangle.text.Tokenizer;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -17,6 +18,7 @@ import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -126,6 +128,64 @@ class HostileFilesTest {
         writer.headerBytes(),
         3000,
         1);
+  }
+
+  /** A tokenizer of a mutated file opens, or is refused like the rest of it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "gpt2"})
+  @Timeout(120)
+  void mutatedVocabulary(String kind) throws Exception {
+    Path file = folder.resolve("model.gguf");
+    GgufBytes writer = vocabulary(kind, "ab");
+    byte[] good = writer.bytes();
+    Files.write(file, good);
+    assertTrue(opensTokenizer(file));
+    Random random = new Random(5);
+    for (int i = 0; i < 1500; i++) {
+      byte[] bad = mutate(good.clone(), writer.headerBytes(), random);
+      Files.write(file, bad);
+      try {
+        opensTokenizer(file);
+      } catch (Throwable e) {
+        throw new AssertionError("case " + i, e);
+      }
+    }
+  }
+
+  @Test
+  @Timeout(60)
+  void aTokenOfAMillionCharactersTakesNoTime() throws Exception {
+    Path file = vocabulary("llama", "ab".repeat(500_000)).write(folder.resolve("model.gguf"));
+    assertTrue(opensTokenizer(file));
+  }
+
+  /** A vocabulary of as many tokens as the model has, among them this one. */
+  private static GgufBytes vocabulary(String kind, String token) {
+    String[] tokens = new String[TinyModel.VOCAB];
+    float[] scores = new float[tokens.length];
+    int[] types = new int[tokens.length];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = String.valueOf((char) ('a' + i));
+      types[i] = 1;
+    }
+    tokens[19] = token;
+    return TinyModel.gguf()
+        .put("tokenizer.ggml.model", kind)
+        .put("tokenizer.ggml.pre", "gpt-2")
+        .put("tokenizer.ggml.merges", new String[] {"a b"})
+        .put("tokenizer.ggml.tokens", tokens)
+        .put("tokenizer.ggml.scores", scores)
+        .put("tokenizer.ggml.token_type", types);
+  }
+
+  private static boolean opensTokenizer(Path model) {
+    try (Checkpoint checkpoint = Checkpoint.open(model);
+        Tokenizer tokenizer = Tokenizer.open(checkpoint.tokenizer())) {
+      return tokenizer.vocabSize() > 0;
+    } catch (FormatException | IOException e) {
+      assertTrue(e.getMessage().startsWith(model.toString()), e::toString);
+      return false;
+    }
   }
 
   @Test

@@ -113,8 +113,16 @@ class LoraAdapterTest {
     String name = "gguf_" + format.name().toLowerCase(Locale.ROOT);
     try (Checkpoint base = model(name)) {
       Map<String, float[]> factors = write(base, 0.02);
-      try (Checkpoint merged = base.map(LoraAdapter.open(folder, base)::merge)) {
+      try (Checkpoint merged = LoraAdapter.open(folder, base).merge(base)) {
         assertEquals(base.names(), merged.names());
+        long bytes = 0;
+        for (String weight : merged.names()) {
+          Tensor tensor = merged.tensor(weight);
+          assertEquals(tensor.dtype(), merged.dtype(weight), weight);
+          bytes += tensor.data().byteSize();
+        }
+        assertEquals(bytes, merged.weightBytes());
+        assertEquals(format == DType.Q8_0, bytes == base.weightBytes());
         Tensor w = base.tensor(UP);
         double[] exact = exact(w, factors);
         float[] before = TensorFloats.of(w);

@@ -12,8 +12,10 @@ import dev.jangle.backend.BufferProbe;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Machine;
 import dev.jangle.backend.Refusal;
+import dev.jangle.format.Adapters;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.FormatException;
+import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.SafetensorsBytes;
 import dev.jangle.format.Tensor;
 import java.io.IOException;
@@ -24,6 +26,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -146,6 +149,27 @@ class WeightsTest {
       for (AutoCloseable resource : taken(loader)) {
         assertTrue(BufferProbe.isClosed(resource), "left open");
       }
+    }
+  }
+
+  /** Weights of 4 bits that an adapter changes have 8 bits then. */
+  @Test
+  void progressCountsWhatAnAdapterMakesOfTheWeights() throws IOException {
+    Path model = Fixture.of("gguf_q4_0").checkpoint();
+    Path adapter = Adapters.write(folder.resolve("adapter"), model, 4, 0.05);
+    try (Checkpoint base = Checkpoint.open(model);
+        Kernels kernels = backend.newKernels()) {
+      Checkpoint merged = LoraAdapter.open(adapter, base).merge(base);
+      assertTrue(merged.weightBytes() > 1.3 * base.weightBytes());
+      long[] last = {0};
+      LoadProgress progress =
+          (done, total) -> {
+            assertTrue(done > last[0] && done <= total, "progress goes up to the total");
+            assertEquals(merged.weightBytes(), total);
+            last[0] = done;
+          };
+      new WeightLoader(merged, kernels, progress).load(64).close();
+      assertEquals(merged.weightBytes(), last[0]);
     }
   }
 

@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -133,9 +135,86 @@ final class ChatTemplateTest {
         "{{ 9 ** 9 ** 9 }}",
         "{{ 9223372036854775807 + 1 }}",
         "{{ 99999999999999999999 }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) if false %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% set x = 'a' * 16777216 %}{% endfor %}",
+        "{% set s = 'a' * 9999999 %}{% for a in range(99999) %}{% set n = s | length %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}"
+            + "{% endfor %}{{ ns.x == ns.x }}",
+        "{{ ('a' * 8388607 ~ 'b') in 'a' * 16777216 }}",
+        "{{ ('a' * 16777216).find('a' * 8388607 ~ 'b') }}",
+        "{{ ['a' * 9999999] * 999999 }}",
+        "{{ (['a' * 9999999] * 999999) | join }}",
+        "{{ '-'.join(['a' * 9999999] * 999999) }}",
+        "{{ (['a' * 9999999] * 999999) | tojson }}",
+        "{{ (['a' * 9999999] * 999999) | map('upper') | list }}",
+        "{{ (['a' * 9999999] * 999999) | select('lower') | list }}",
+        "{{ (['a' * 9999999] * 999999) | sort }}",
+        "{{ ('a' * 9999999) | replace('a', 'b' * 9999999) }}",
+        "{{ strftime_now('%Y' * 8388607) }}",
       })
+  @Timeout(60)
   void hostileTemplatesFail(String source) {
     assertThrows(TemplateException.class, () -> render(source));
+  }
+
+  /** As long as the longest contexts: 4 million characters. */
+  @ParameterizedTest
+  @ValueSource(strings = {"smollm2", "llama3", "llama3.1", "qwen2.5", "qwen3", "tinyllama"})
+  void longConversationsAreWithinTheLimits(String family) throws IOException {
+    List<ChatMessage> messages = new ArrayList<>();
+    for (int i = 0; i < 500; i++) {
+      messages.add(new ChatMessage("user", "why? ".repeat(1600)));
+      messages.add(new ChatMessage("assistant", "<think>\nhm\n</think>\n" + "so".repeat(4)));
+    }
+    ChatTemplate template =
+        ChatTemplate.parse(
+            Fixtures.text("templates/" + family + ".jinja"),
+            Map.of("bos_token", "<s>", "eos_token", "</s>"));
+    assertTrue(template.render(messages, true).length() > 4_000_000);
+  }
+
+  /** Whatever a template does wrong, its line is said. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "{{ 'a' | replace('a', 'b', 'c') }} ; expected an int, found str",
+        "{% for x in [1] %}{{ loop.cycle() }}{% endfor %} ; loop.cycle",
+        "{{ -(-9223372036854775807 - 1) }} ; more than 64 bits",
+        "{{ {1: 2, 'a': 3} | tojson(sort_keys=true) }} ; cannot order",
+        "{{ {[1]: 2} }} ; a list as the key",
+        "{{ [1] in {} }} ; a list as the key",
+        "{{ [[1]] | map(attribute='99999999999999999999') | list }} ; cannot be computed",
+      })
+  void failuresNameTheirLine(String source, String words) {
+    TemplateException e = assertThrows(TemplateException.class, () -> render("\n" + source));
+    assertTrue(e.getMessage().startsWith("chat template, line 2: "), e.getMessage());
+    assertTrue(e.getMessage().contains(words), e.getMessage());
+  }
+
+  /** What Python 3 gives. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "{{ range(9223372036854775806, 9223372036854775807, 5) | list }} ; [9223372036854775806]",
+        "{{ range(-9223372036854775807, -9223372036854775807 - 1, -9) | list }} ;"
+            + " [-9223372036854775807]",
+        "{{ 'abc'[1::9223372036854775807] }} ; b",
+        "{{ 'abc'[::-9223372036854775807] }} ; c",
+        "{{ 'ab'.replace('', '-') }} ; -a-b-",
+        "{{ 'ab'.replace('', '-', 2) }} ; -a-b",
+        "{{ 'aXbXc'.replace('X', '') }} ; abc",
+        "{{ ' a  b c '.split() }} ; ['a', 'b', 'c']",
+        "{{ ' a  b c '.split(none, 1) }} ; ['a', 'b c ']",
+        "{{ 'a-b-c'.rsplit('-', 1) }} ; ['a-b', 'c']",
+        "{{ namespace(a=1) == namespace(a=1) }} ; False",
+        "{{ [(1,), (), [], {}, {'a': [none]}] }} ; [(1,), (), [], {}, {'a': [None]}]",
+        "{{ {'b': 1, 'a': 2} | tojson(sort_keys=true) }} ; {\"a\": 2, \"b\": 1}",
+      })
+  void limitsChangeNoResult(String source, String expected) {
+    assertEquals(expected, render(source));
   }
 
   @Test

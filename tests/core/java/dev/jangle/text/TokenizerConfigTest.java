@@ -56,10 +56,11 @@ final class TokenizerConfigTest {
     Files.writeString(
         folder.resolve("special_tokens_map.json"), "{\"bos_token\": \"<|im_start|>\"}");
     Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [7, 9]}");
+    Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 8}");
     try (Tokenizer tokenizer = Tokenizer.open(new TokenizerSource.HuggingFace(folder))) {
       assertEquals(OptionalInt.of(1), tokenizer.bos());
       // 0 and 2 are <|endoftext|> and <|im_end|>, which are ends by their names.
-      assertEquals(Set.of(0, 2, 7, 9), tokenizer.endTokens());
+      assertEquals(Set.of(0, 2, 7, 8, 9), tokenizer.endTokens());
       ChatTemplate template = tokenizer.chatTemplate().orElseThrow();
       assertEquals("<|im_start|>!", template.render(List.of(), false));
     }

@@ -112,6 +112,8 @@ public final class BatchSession implements AutoCloseable {
    * @param conversation ends with the message to be answered
    * @throws dev.jangle.cache.ContextFullException where it is longer than the context; the place
    *     stays free
+   * @throws dev.jangle.format.FormatException where it has a token that the model's embedding does
+   *     not have
    * @throws dev.jangle.text.TemplateException where the chat template refuses it
    * @throws IllegalArgumentException where the prompt has no tokens
    * @throws IllegalStateException where the place is not free, the session is closed, or the model
@@ -122,7 +124,7 @@ public final class BatchSession implements AutoCloseable {
     if (places[place] != null) {
       throw new IllegalStateException("place " + place + " has a conversation");
     }
-    int[] prompt = model.tokenizer().encodeChat(conversation, true);
+    int[] prompt = model.requireEmbedded(model.tokenizer().encodeChat(conversation, true));
     if (prompt.length == 0) {
       throw new IllegalArgumentException("the prompt is empty");
     }

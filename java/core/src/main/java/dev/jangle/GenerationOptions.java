@@ -14,7 +14,8 @@ import java.util.Optional;
  * @param temperature 0 for greedy, else the softmax temperature, at least 0.001: the kernels divide
  *     by it in single precision
  * @param topK keep the k likeliest tokens; 0 keeps all
- * @param topP keep the fewest likeliest tokens that together have this probability; 1 keeps all
+ * @param topP keep the fewest likeliest tokens that together have this probability, more than 0 in
+ *     the kernels' single precision; 1 keeps all
  * @param minP drop tokens less likely than this share of the likeliest; 0 keeps all
  * @param seed of the sampling: the same seed gives the same text, accelerated or not
  * @param stop strings that end the output; the text ends before the first of them
@@ -46,7 +47,11 @@ public record GenerationOptions(
         temperature,
         "0 (greedy), or 0.001 to 100");
     require(topK >= 0, "topK", topK, "0 (off) or more");
-    require(topP > 0 && topP <= 1, "topP", topP, "more than 0, at most 1 (off)");
+    require(
+        (float) topP > 0 && topP <= 1,
+        "topP",
+        topP,
+        "more than 0 in single precision, at most 1 (off)");
     require(minP >= 0 && minP <= 1, "minP", minP, "0 (off) to 1");
     Objects.requireNonNull(decoding, "decoding");
     Objects.requireNonNull(system, "system");
@@ -116,7 +121,7 @@ public record GenerationOptions(
    * Draws from the fewest likeliest tokens that together have the given probability: nucleus
    * sampling, of Holtzman et al., arXiv 1904.09751. The second filter, after {@code topK}.
    *
-   * @param value a probability above 0, at most 1; 1, the default, keeps all
+   * @param value a probability above 0 (in single precision), at most 1; 1, the default, keeps all
    * @throws IllegalArgumentException where it is outside, or NaN
    */
   public GenerationOptions withTopP(double value) {

@@ -8,11 +8,13 @@ import dev.jangle.decode.DraftMemory;
 import dev.jangle.decode.StepCosts;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.format.FormatException;
 import dev.jangle.format.LoraAdapter;
 import dev.jangle.format.ModelConfig;
 import dev.jangle.model.Transformer;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -53,7 +55,7 @@ public final class Model implements AutoCloseable {
     this.path = checkpoint.path();
     this.formatName = checkpoint.formatName();
     this.weightBytes = checkpoint.weightBytes();
-    this.weightFormat = checkpoint.tensor("model.layers.0.mlp.down_proj.weight").dtype();
+    this.weightFormat = checkpoint.dtype("model.layers.0.mlp.down_proj.weight");
     this.config = checkpoint.config();
     this.contextLength = contextLength;
     this.kvFormat = kvFormat;
@@ -72,7 +74,7 @@ public final class Model implements AutoCloseable {
    * Opens a GGUF file or a Hugging Face folder, and the adapter where the options name one.
    *
    * @throws IOException where a file is missing or cannot be read
-   * @throws dev.jangle.format.FormatException where a file is damaged or not supported, naming it
+   * @throws FormatException where a file is damaged or not supported, naming it
    * @throws dev.jangle.backend.BackendException where the backend cannot be used, with the reason
    * @throws OutOfDeviceMemoryException where the weights do not fit
    * @throws IllegalArgumentException where the context is longer than the model's
@@ -84,16 +86,22 @@ public final class Model implements AutoCloseable {
       Backend backend =
           Backend.open(options.backend(), options.threads(), options.tier().orElse(null));
       Tokenizer tokenizer = null;
+      Transformer transformer = null;
       boolean whole = false;
       try {
         requireMemory(checkpoint, backend);
         tokenizer = Tokenizer.open(checkpoint.tokenizer());
-        Transformer transformer =
+        transformer =
             Transformer.load(checkpoint, backend, context + TREE_SLOTS, options.progress());
+        Model model =
+            new Model(checkpoint, context, options.kvFormat(), backend, tokenizer, transformer);
         whole = true;
-        return new Model(checkpoint, context, options.kvFormat(), backend, tokenizer, transformer);
+        return model;
       } finally {
         if (!whole) {
+          if (transformer != null) {
+            transformer.close();
+          }
           if (tokenizer != null) {
             tokenizer.close();
           }
@@ -109,7 +117,7 @@ public final class Model implements AutoCloseable {
     boolean whole = false;
     try {
       Checkpoint all =
-          adapter.isPresent() ? base.map(LoraAdapter.open(adapter.get(), base)::merge) : base;
+          adapter.isPresent() ? LoraAdapter.open(adapter.get(), base).merge(base) : base;
       whole = true;
       return all;
     } finally {
@@ -262,7 +270,9 @@ public final class Model implements AutoCloseable {
     return formatName;
   }
 
-  /** Bytes of weights in the file. */
+  /**
+   * Bytes of its weights, in their formats: those of the file, or what an adapter makes of them.
+   */
   public long weightBytes() {
     return weightBytes;
   }
@@ -300,6 +310,27 @@ public final class Model implements AutoCloseable {
     } finally {
       release();
     }
+  }
+
+  /**
+   * A prompt's tokens, all of which the model has.
+   *
+   * @throws FormatException naming the first that its embedding does not have
+   */
+  int[] requireEmbedded(int[] prompt) {
+    for (int token : prompt) {
+      if (token >= config.vocabSize()) {
+        throw new FormatException(
+            path,
+            "its tokenizer has the token %d, '%s', but its embedding only %d rows: resize the"
+                    .formatted(
+                        token,
+                        new String(tokenizer.tokenBytes(token), StandardCharsets.UTF_8),
+                        config.vocabSize())
+                + " embedding, or take the token out of the tokenizer");
+      }
+    }
+    return prompt;
   }
 
   Transformer transformer() {

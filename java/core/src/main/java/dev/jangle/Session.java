@@ -68,10 +68,13 @@ public final class Session implements AutoCloseable {
   /**
    * Sends a message, telling of each token of the answer as it comes. With a chat template, message
    * and answer join the conversation; without one, or with {@link GenerationOptions#raw()}, the
-   * text is taken as it is and the conversation stays as it was.
+   * text is taken as it is and the conversation stays as it was. It does so, too, where the answer
+   * was cancelled before its first token.
    *
    * @throws dev.jangle.cache.ContextFullException where the conversation is longer than the
    *     context; it stays as it was before the call
+   * @throws dev.jangle.format.FormatException where the prompt has a token that the model's
+   *     embedding does not have
    * @throws IllegalArgumentException where the prompt has no tokens, or there is a system message
    *     and no chat template
    * @throws IllegalStateException where the session is in use or closed
@@ -116,9 +119,10 @@ public final class Session implements AutoCloseable {
       }
       turn.add(new ChatMessage("user", message));
       int[] prompt =
-          chat
-              ? model.tokenizer().encodeChat(turn, true)
-              : model.tokenizer().encode(message, true, false);
+          model.requireEmbedded(
+              chat
+                  ? model.tokenizer().encodeChat(turn, true)
+                  : model.tokenizer().encode(message, true, false));
       if (prompt.length == 0) {
         throw new IllegalArgumentException("the prompt is empty");
       }
@@ -142,7 +146,7 @@ public final class Session implements AutoCloseable {
           options.stop(),
           result -> {
             cachedTokens = decoder.tokens(cache.length());
-            if (chat && result != null) {
+            if (chat && result != null && !isUnanswered(result)) {
               messages.clear();
               messages.addAll(turn);
               messages.add(new ChatMessage("assistant", result.text()));
@@ -155,6 +159,10 @@ public final class Session implements AutoCloseable {
         busy.set(false);
       }
     }
+  }
+
+  private static boolean isUnanswered(GenerationResult result) {
+    return result.stopReason() == StopReason.CANCELLED && result.tokens().isEmpty();
   }
 
   /** Tokens of the prompt that the cache holds; the last one is always computed anew. */

@@ -8,11 +8,13 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
  * The tokens of an answer as they come: each call of {@link #next} runs a forward pass where one is
- * needed. One thread at a time, except {@link #cancel}, which any thread may call.
+ * needed. One thread at a time, except {@link #cancel}, which any thread may call: what comes while
+ * another thread waits for a token throws {@link IllegalStateException}.
  */
 public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
   private final Decoder decoder;
@@ -23,6 +25,7 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
   private final List<Integer> tokens = new ArrayList<>();
   private final StringBuilder whole = new StringBuilder();
   private final long start = System.nanoTime();
+  private final AtomicBoolean busy = new AtomicBoolean();
   private volatile boolean cancelled;
   private TokenEvent held;
   private long firstTokenNanos;
@@ -45,13 +48,30 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
    * none after {@link #close}.
    *
    * @throws ArithmeticException where a logit is not a number: the weights are damaged
+   * @throws IllegalStateException where another thread waits for a token
    */
   @Override
   public boolean hasNext() {
     while (ready.isEmpty() && !ended && !closed) {
-      advance();
+      occupy();
+      try {
+        if (!closed) {
+          advance();
+        }
+      } finally {
+        busy.set(false);
+      }
     }
     return !ready.isEmpty();
+  }
+
+  /** A pass must not run twice at once, nor may its memory go while it runs. */
+  private void occupy() {
+    if (!busy.compareAndSet(false, true)) {
+      throw new IllegalStateException(
+          "another thread waits for a token of this stream; cancel() ends the answer, from any"
+              + " thread");
+    }
   }
 
   /**
@@ -129,7 +149,8 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
         new GenerationResult(
             whole.toString(),
             tokens,
-            decoder.stopReason(),
+            // One pass may complete a stop string and, by a later token, end the decoder.
+            stops.found() ? StopReason.STOP_STRING : decoder.stopReason(),
             decoder.statistics(tokens.size(), firstTokenNanos));
   }
 
@@ -155,12 +176,19 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
 
   /**
    * Gives the session back. An answer that was not read to its end stays out of the conversation.
+   *
+   * @throws IllegalStateException where another thread waits for a token; {@link #cancel} first
    */
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
-      onClose.accept(ready.isEmpty() ? result : null);
+    occupy();
+    try {
+      if (!closed) {
+        closed = true;
+        onClose.accept(ready.isEmpty() ? result : null);
+      }
+    } finally {
+      busy.set(false);
     }
   }
 }

@@ -61,6 +61,7 @@ final class ModelDescription {
           "%s tokens%s",
           Amounts.count(config.vocabSize()),
           config.tiedEmbeddings() ? ", LM head tied to the embedding" : "");
+      LoraAdapter lora = adapter == null ? null : LoraAdapter.open(adapter, checkpoint);
       int context = Math.min(config.contextLength(), DEFAULT_CONTEXT);
       add(text, "context", "%s tokens", Amounts.count(config.contextLength()));
       add(text, "template", "%s", template(checkpoint));
@@ -68,11 +69,10 @@ final class ModelDescription {
           text,
           "memory",
           "%s of weights, and %s of KV cache for %s tokens (f16)",
-          Amounts.bytes(checkpoint.weightBytes()),
+          Amounts.bytes((lora == null ? checkpoint : lora.merge(checkpoint)).weightBytes()),
           Amounts.bytes(cacheBytes(config, context)),
           Amounts.count(context));
-      if (adapter != null) {
-        LoraAdapter lora = LoraAdapter.open(adapter, checkpoint);
+      if (lora != null) {
         add(
             text,
             "adapter",

@@ -97,8 +97,7 @@ final class ModelMixin {
       Checkpoint all =
           adapter == null
               ? base
-              : base.map(
-                  LoraAdapter.open(new AdapterStore(terminal).resolve(adapter), base)::merge);
+              : LoraAdapter.open(new AdapterStore(terminal).resolve(adapter), base).merge(base);
       whole = true;
       return all;
     } finally {

@@ -15,8 +15,9 @@ import java.util.LinkedHashSet;
 
 /**
  * The operations of {@code jangle.h} on one stream, each under the header's name. Shapes, bounds
- * and formats are checked here, so that a wrong call is an exception and never touches foreign
- * memory. One thread at a time.
+ * and formats are checked here; the tokens and positions of a batch by the library, and here where
+ * a graph is launched, which the library does not see. So a wrong call is an exception and never
+ * touches foreign memory. One thread at a time.
  */
 public final class Kernels implements AutoCloseable {
   private final Backend backend;

@@ -94,30 +94,6 @@ public final class KvCache implements AutoCloseable {
     length += rows;
   }
 
-  /**
-   * Commits a path through the tree of the last pass: row {@code rows[i]} becomes position {@code
-   * length + i}.
-   *
-   * @param rows ascending indices of rows of the last pass; the first {@code count} are used
-   */
-  public void commitPath(int[] rows, int count) {
-    int chain = 0; // leading rows that lie where they belong
-    while (chain < count && rows[chain] == chain) {
-      chain++;
-    }
-    if (chain < count) {
-      int[] from = new int[count - chain];
-      int[] to = new int[count - chain];
-      for (int i = chain; i < count; i++) {
-        from[i - chain] = length + rows[i];
-        to[i - chain] = length + i;
-      }
-      kernels.kvGather(
-          pool.layer(0), pool.layerCount(), pool.layerBytes(), pages, from.length, from, to);
-    }
-    commit(count);
-  }
-
   /** Forgets all positions from {@code newLength} on. */
   public void truncate(int newLength) {
     if (newLength < 0 || newLength > length) {

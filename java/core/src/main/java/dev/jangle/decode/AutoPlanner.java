@@ -99,6 +99,10 @@ final class AutoPlanner implements TreePlanner {
       rows = Math.min(tree.size(), TRIAL_ROWS);
     }
     tree.cut(rows);
+    // Nodes ascend in the order of their expansion; the tail takes the places of those cut off.
+    while (expanded > 0 && expansions[expanded - 1].node >= rows) {
+      expanded--;
+    }
     addTail(tree, maxDepth, expected[rows]);
     steps++;
   }

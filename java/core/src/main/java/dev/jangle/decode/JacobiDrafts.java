@@ -17,9 +17,6 @@ final class JacobiDrafts implements DraftSource {
   /** Ranks per row that become candidates. */
   static final int RANKS = 8;
 
-  /** Number of values of the feature, 0 (not proposed) included. */
-  static final int FEATURES = 1 + RANKS;
-
   private final int width;
   private final int[][] rows;
   private int fresh;

@@ -11,9 +11,6 @@ final class RecyclingDrafts implements DraftSource {
   /** Successors kept per token. */
   static final int SUCCESSORS = 8;
 
-  /** Number of values of the feature, 0 (not proposed) included. */
-  static final int FEATURES = 1 + 3 + SUCCESSORS;
-
   private final RecyclingTable table;
 
   RecyclingDrafts(RecyclingTable table) {

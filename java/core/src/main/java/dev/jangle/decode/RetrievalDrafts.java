@@ -8,9 +8,6 @@ package dev.jangle.decode;
  * <p>Feature of a candidate: 1 + 2 * bucket(match length) + (0 for the first, 1 for a later one).
  */
 final class RetrievalDrafts implements DraftSource {
-  /** Number of values of the feature, 0 (not proposed) included. */
-  static final int FEATURES = 17;
-
   /** Longest match that is told from longer ones. */
   private static final int LONGEST_MATCH = 24;
 

@@ -8,7 +8,6 @@ import dev.jangle.format.GgufModel;
 import dev.jangle.format.GgufWriter;
 import dev.jangle.format.HfModel;
 import dev.jangle.format.LoraAdapter;
-import dev.jangle.format.Tensor;
 import dev.jangle.format.TokenizerSource;
 import dev.jangle.text.TokenizerExport;
 import java.io.IOException;
@@ -19,7 +18,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -93,16 +91,14 @@ public final class Export {
   /** The weights with the adapter's change, and whoever asks for one moves the progress. */
   private static Checkpoint changed(
       Checkpoint model, LoraAdapter adapter, DType format, LoadProgress progress) {
+    Checkpoint changed = adapter == null ? model : adapter.merge(model, format);
+    long total = changed.weightBytes();
     AtomicLong done = new AtomicLong();
-    UnaryOperator<Tensor> change =
+    return changed.map(
         weight -> {
-          Tensor changed = adapter == null ? weight : adapter.merge(weight, format);
-          progress.update(
-              Math.min(done.addAndGet(weight.data().byteSize()), model.weightBytes()),
-              model.weightBytes());
-          return changed;
-        };
-    return model.map(change);
+          progress.update(Math.min(done.addAndGet(weight.data().byteSize()), total), total);
+          return weight;
+        });
   }
 
   private static void require(DType format, List<DType> supported, String what) {

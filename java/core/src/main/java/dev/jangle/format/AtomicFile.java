@@ -10,7 +10,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -49,7 +51,7 @@ public final class AtomicFile {
       Files.move(part, file, ATOMIC_MOVE);
       whole = true;
     } catch (IOException e) {
-      throw new IOException(file + ": cannot be written: " + reason(e), e);
+      throw new IOException(file + ": cannot be written: " + reason(e, folder), e);
     } finally {
       if (!whole) {
         Files.deleteIfExists(part);
@@ -77,7 +79,13 @@ public final class AtomicFile {
     }
   }
 
-  private static String reason(IOException e) {
+  /** The file system's exceptions name the temporary file, and often nothing else. */
+  private static String reason(IOException e, Path folder) {
+    if (e instanceof NoSuchFileException && !Files.exists(folder)) {
+      return "the folder " + folder + " does not exist; create it first";
+    } else if (e instanceof AccessDeniedException) {
+      return "no permission to write in the folder " + folder;
+    }
     return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 }

@@ -42,11 +42,11 @@ public sealed interface Checkpoint extends AutoCloseable
    * The same checkpoint with other values: each tensor is changed whenever it is asked for, so that
    * no more than one need be in memory. Closing the result closes this.
    *
-   * @param change returns a tensor of the same name and shape, in any format; may be called from
-   *     several threads
+   * @param change returns a tensor of the same name, shape and format; may be called from several
+   *     threads
    */
   default Checkpoint map(UnaryOperator<Tensor> change) {
-    return new DerivedCheckpoint(this, change);
+    return new DerivedCheckpoint(this, change, (name, format) -> format);
   }
 
   /** Sizes and constants. */
@@ -73,13 +73,20 @@ public sealed interface Checkpoint extends AutoCloseable
    */
   long[] shape(String name);
 
+  /**
+   * The format of a tensor, without reading it.
+   *
+   * @throws FormatException if there is none
+   */
+  DType dtype(String name);
+
   /** What was opened: the file or the folder. */
   Path path();
 
   /** {@code GGUF v3} or {@code safetensors}. */
   String formatName();
 
-  /** Bytes of all tensors, as they lie on disk. */
+  /** Bytes of all tensors, in their formats. */
   long weightBytes();
 
   /** Where the tokenizer is. */

@@ -1,11 +1,19 @@
 package dev.jangle.format;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
-/** Another checkpoint whose tensors are changed as they are asked for. */
-record DerivedCheckpoint(Checkpoint base, UnaryOperator<Tensor> change) implements Checkpoint {
+/**
+ * Another checkpoint whose tensors are changed as they are asked for.
+ *
+ * @param format of the changed tensor, by its name and its format before
+ */
+record DerivedCheckpoint(
+    Checkpoint base, UnaryOperator<Tensor> change, BiFunction<String, DType, DType> format)
+    implements Checkpoint {
   @Override
   public ModelConfig config() {
     return base.config();
@@ -32,6 +40,15 @@ record DerivedCheckpoint(Checkpoint base, UnaryOperator<Tensor> change) implemen
   }
 
   @Override
+  public DType dtype(String name) {
+    return format.apply(name, base.dtype(name));
+  }
+
+  private long elements(String name) {
+    return Arrays.stream(shape(name)).reduce(1, (a, b) -> a * b);
+  }
+
+  @Override
   public Path path() {
     return base.path();
   }
@@ -43,7 +60,7 @@ record DerivedCheckpoint(Checkpoint base, UnaryOperator<Tensor> change) implemen
 
   @Override
   public long weightBytes() {
-    return base.weightBytes();
+    return names().stream().mapToLong(name -> dtype(name).bytes(elements(name))).sum();
   }
 
   @Override

@@ -61,6 +61,7 @@ final class HfConfig {
     int context = json.integer("max_position_embeddings");
     checkSlidingWindow(context);
     HfRope rope = HfRope.read(json, context);
+    int vocabSize = json.integer("vocab_size");
     return new ModelConfig(
         architecture,
         hidden,
@@ -69,7 +70,7 @@ final class HfConfig {
         heads,
         kvHeads(heads),
         headDim(hidden, heads),
-        json.integer("vocab_size"),
+        vocabSize,
         context,
         (float) json.number("rms_norm_eps", 1e-6),
         rope.theta(),
@@ -78,7 +79,7 @@ final class HfConfig {
         architecture.equals("qwen2") || attentionBias(),
         architecture.equals("qwen3"),
         bosTokenId(),
-        eosTokenIds(generation));
+        eosTokenIds(generation, vocabSize));
   }
 
   private void refuse() {
@@ -169,13 +170,18 @@ final class HfConfig {
     return byDefault ? OptionalInt.of(1) : OptionalInt.empty();
   }
 
-  private Set<Integer> eosTokenIds(Json generation) {
+  private Set<Integer> eosTokenIds(Json generation, int vocabSize) {
     Set<Integer> ids = new TreeSet<>();
     for (int id : json.integers("eos_token_id")) {
       ids.add(id);
     }
     if (generation != null) {
       for (int id : generation.integers("eos_token_id")) {
+        if (id < 0 || id >= vocabSize) {
+          throw generation.wrong(
+              "eos_token_id",
+              "is " + id + ", expected 0 or more, below config.json's vocab_size of " + vocabSize);
+        }
         ids.add(id);
       }
     }

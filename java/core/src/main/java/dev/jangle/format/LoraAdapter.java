@@ -21,7 +21,7 @@ import java.util.TreeMap;
  * <pre>{@code
  * Checkpoint base = Checkpoint.open(model);
  * LoraAdapter adapter = LoraAdapter.open(folder, base);
- * Checkpoint merged = base.map(adapter::merge);
+ * Checkpoint merged = adapter.merge(base);
  * }</pre>
  */
 public final class LoraAdapter {
@@ -256,12 +256,38 @@ public final class LoraAdapter {
   }
 
   /**
+   * The base with the adapter's change, each weight in the format of {@link #merge(Tensor)}.
+   * Closing the result closes the base.
+   */
+  public Checkpoint merge(Checkpoint base) {
+    return new DerivedCheckpoint(
+        base,
+        this::merge,
+        (name, format) -> factors.containsKey(name) ? eightBits(format) : format);
+  }
+
+  /**
+   * The base with the adapter's change, each weight that it changes in this format: see {@link
+   * #merge(Tensor, DType)}. Closing the result closes the base.
+   */
+  public Checkpoint merge(Checkpoint base, DType format) {
+    return new DerivedCheckpoint(
+        base,
+        weight -> merge(weight, format),
+        (name, before) -> factors.containsKey(name) ? format : before);
+  }
+
+  /**
    * {@code W + scale * B A} in the format of W, but Q8_0 where W has 4 bits, whose steps are larger
    * than most of what an adapter adds; or the tensor itself where the adapter has nothing for it.
    * See {@link #merge(Tensor, DType)}.
    */
   public Tensor merge(Tensor weight) {
-    return merge(weight, isFourBits(weight.dtype()) ? DType.Q8_0 : weight.dtype());
+    return merge(weight, eightBits(weight.dtype()));
+  }
+
+  private static DType eightBits(DType format) {
+    return isFourBits(format) ? DType.Q8_0 : format;
   }
 
   private static boolean isFourBits(DType format) {

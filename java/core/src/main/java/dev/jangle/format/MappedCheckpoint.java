@@ -78,6 +78,11 @@ final class MappedCheckpoint implements Checkpoint {
     return stored(name).shape();
   }
 
+  @Override
+  public DType dtype(String name) {
+    return stored(name).dtype();
+  }
+
   private Tensor stored(String name) {
     Tensor tensor = tensors.get(name);
     if (tensor == null) {

@@ -14,8 +14,9 @@ import java.util.TreeSet;
  * @param intermediateSize width of the MLP
  * @param layers number of transformer blocks
  * @param heads query heads
- * @param kvHeads key and value heads, a divisor of {@code heads}
- * @param headDim width of a head, even; {@code heads * headDim} may differ from {@code hiddenSize}
+ * @param kvHeads key and value heads, a divisor of {@code heads}, each shared by at most 64
+ * @param headDim width of a head, even, at most 256; {@code heads * headDim} may differ from {@code
+ *     hiddenSize}
  * @param vocabSize rows of the embedding
  * @param contextLength positions that the model was made for
  * @param rmsNormEps what RMSNorm adds to the mean of the squares
@@ -49,6 +50,11 @@ public record ModelConfig(
   /** What Jangle computes. */
   public static final List<String> ARCHITECTURES = List.of("llama", "mistral", "qwen2", "qwen3");
 
+  /** What {@code jg_attention} takes. */
+  private static final int MOST_HEAD_DIM = 256;
+
+  private static final int MOST_SHARING = 64;
+
   /**
    * Checks every value against the others.
    *
@@ -64,12 +70,16 @@ public record ModelConfig(
     range("layers", layers, 1, 1 << 12);
     range("heads", heads, 1, 1 << 12);
     range("kvHeads", kvHeads, 1, heads);
-    range("headDim", headDim, 2, 1 << 12);
+    range("headDim", headDim, 2, MOST_HEAD_DIM);
     range("vocabSize", vocabSize, 1, 1 << 24);
     range("contextLength", contextLength, 1, 1 << 28);
     if (heads % kvHeads != 0) {
       throw new IllegalArgumentException(
           "heads " + heads + " is not a multiple of kvHeads " + kvHeads);
+    }
+    if (heads / kvHeads > MOST_SHARING) {
+      throw new IllegalArgumentException(
+          "heads " + heads + " is more than " + MOST_SHARING + " times kvHeads " + kvHeads);
     }
     if (headDim % 2 != 0) {
       throw new IllegalArgumentException("headDim " + headDim + " is odd, RoPE rotates pairs");

@@ -21,7 +21,8 @@ import java.util.Set;
 /**
  * Reads the tokenizer of a folder in Hugging Face's layout, as transformers does: {@code
  * tokenizer.json} (required), {@code tokenizer_config.json}, {@code special_tokens_map.json},
- * {@code generation_config.json}, {@code chat_template.jinja}.
+ * {@code config.json} and {@code generation_config.json} (their end tokens), {@code
+ * chat_template.jinja}.
  */
 final class HuggingFaceTokenizerReader {
   private static final List<String> ROLES =
@@ -111,10 +112,12 @@ final class HuggingFaceTokenizerReader {
     if (ids.getOrDefault("eos_token", -1) >= 0) {
       ends.add(ids.get("eos_token"));
     }
-    JsonNode eos = optional("generation_config.json").path("eos_token_id");
-    for (JsonNode id : eos.isArray() ? eos : List.of(eos)) {
-      if (id.canConvertToInt() && id.isIntegralNumber() && id.intValue() >= 0) {
-        ends.add(id.intValue());
+    for (String name : List.of("config.json", "generation_config.json")) {
+      JsonNode eos = optional(name).path("eos_token_id");
+      for (JsonNode id : eos.isArray() ? eos : List.of(eos)) {
+        if (id.canConvertToInt() && id.isIntegralNumber() && id.intValue() >= 0) {
+          ends.add(id.intValue());
+        }
       }
     }
     return ends;

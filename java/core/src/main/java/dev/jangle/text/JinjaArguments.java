@@ -8,8 +8,10 @@ import java.util.Set;
  * The values that a function, filter, test or method is called with.
  *
  * @param callee what is called, for messages
+ * @param meter of the rendering
  */
-record JinjaArguments(String callee, List<Object> positional, Map<String, Object> named) {
+record JinjaArguments(
+    String callee, List<Object> positional, Map<String, Object> named, JinjaMeter meter) {
   /** Refuses what is not among these parameters, so that nothing is silently ignored. */
   void allow(String... parameters) {
     if (positional.size() > parameters.length) {

@@ -11,11 +11,12 @@ import java.util.Map;
 
 /** Evaluates expressions. One object per rendering. */
 final class JinjaEvaluator {
-  /** A template that evaluates more is taken to run forever. */
-  private static final int MAX_STEPS = 1_000_000;
-
-  private int steps;
+  private final JinjaMeter meter;
   private int line = 1;
+
+  JinjaEvaluator(JinjaMeter meter) {
+    this.meter = meter;
+  }
 
   /** The line of what was evaluated last. */
   int line() {
@@ -24,9 +25,21 @@ final class JinjaEvaluator {
 
   Object evaluate(Expression expression, JinjaScope scope) {
     line = expression.line();
-    if (++steps > MAX_STEPS) {
-      throw new JinjaException("evaluates more than " + MAX_STEPS + " expressions");
+    meter.take(1);
+    Object value = value(expression, scope);
+    switch (expression) {
+      case JinjaNode.Items i -> meter.made(value);
+      case JinjaNode.Dict d -> meter.made(value);
+      case JinjaNode.Slice s -> meter.made(value);
+      case JinjaNode.Call c -> meter.made(value);
+      case JinjaNode.Filter f -> meter.made(value);
+      case JinjaNode.Binary b -> meter.made(value);
+      default -> meter.read(value);
     }
+    return value;
+  }
+
+  private Object value(Expression expression, JinjaScope scope) {
     return switch (expression) {
       case JinjaNode.Constant constant -> constant.value();
       case JinjaNode.Name name -> {
@@ -86,7 +99,8 @@ final class JinjaEvaluator {
   private Object dict(JinjaNode.Dict dict, JinjaScope scope) {
     Map<Object, Object> map = new LinkedHashMap<>();
     for (int i = 0; i < dict.keys().size(); i++) {
-      map.put(evaluate(dict.keys().get(i), scope), evaluate(dict.values().get(i), scope));
+      Object key = JinjaValues.key(evaluate(dict.keys().get(i), scope));
+      map.put(key, evaluate(dict.values().get(i), scope));
     }
     return map;
   }
@@ -111,7 +125,7 @@ final class JinjaEvaluator {
     for (int i = 0; i < arguments.names().size(); i++) {
       named.put(arguments.names().get(i), evaluate(arguments.named().get(i), scope));
     }
-    return new JinjaArguments(callee, positional, named);
+    return new JinjaArguments(callee, positional, named, meter);
   }
 
   private Object call(JinjaNode.Call call, JinjaScope scope) {
@@ -165,8 +179,15 @@ final class JinjaEvaluator {
     Object left = evaluate(compare.first(), scope);
     for (int i = 0; i < compare.operators().size(); i++) {
       Object right = evaluate(compare.operands().get(i), scope);
+      String operator = compare.operators().get(i);
+      if (operator.endsWith("in")) {
+        meter.search(right, left);
+      } else {
+        meter.readAll(left);
+        meter.readAll(right);
+      }
       boolean holds =
-          switch (compare.operators().get(i)) {
+          switch (operator) {
             case "==" -> JinjaValues.equal(left, right);
             case "!=" -> !JinjaValues.equal(left, right);
             case "in" -> JinjaValues.contains(right, left);

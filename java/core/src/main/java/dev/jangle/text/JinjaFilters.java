@@ -19,6 +19,17 @@ final class JinjaFilters {
   private JinjaFilters() {}
 
   static Object apply(String name, Object value, JinjaArguments arguments) {
+    JinjaMeter meter = arguments.meter();
+    meter.apply(value, arguments);
+    if (name.equals("unique") || name.equals("sort") || name.equals("min") || name.equals("max")) {
+      meter.sort(value);
+    }
+    Object result = result(name, value, arguments);
+    meter.read(result);
+    return result;
+  }
+
+  private static Object result(String name, Object value, JinjaArguments arguments) {
     return switch (name) {
       case "trim" -> {
         arguments.allow("chars");
@@ -31,7 +42,7 @@ final class JinjaFilters {
       case "string", "safe" -> plain(value, arguments);
       case "replace" -> {
         arguments.allow("old", "new", "count");
-        long count = (Long) noneTo(arguments.get(2, "count", -1L), -1L);
+        long count = JinjaNumbers.integer(noneTo(arguments.get(2, "count", -1L), -1L));
         yield PythonText.replace(
             JinjaValues.string(value),
             JinjaValues.string(arguments.get(0, "old")),
@@ -130,6 +141,7 @@ final class JinjaFilters {
       Object part = attribute == JinjaValues.NONE ? item : attribute(item, attribute);
       out.append(between).append(JinjaValues.string(part));
       between = JinjaValues.string(arguments.get(0, "d", ""));
+      JinjaMeter.requireLength(out.length());
     }
     return out.toString();
   }
@@ -199,7 +211,7 @@ final class JinjaFilters {
   private static JinjaArguments rest(String callee, JinjaArguments arguments, int from) {
     List<Object> positional = arguments.positional();
     return new JinjaArguments(
-        callee, positional.subList(from, positional.size()), arguments.named());
+        callee, positional.subList(from, positional.size()), arguments.named(), arguments.meter());
   }
 
   private static List<Object> select(String name, Object value, JinjaArguments arguments) {
@@ -230,7 +242,7 @@ final class JinjaFilters {
     List<Object> items = JinjaValues.items(value);
     if (name.equals("unique")) {
       Map<Object, Object> unique = new LinkedHashMap<>();
-      items.forEach(item -> unique.putIfAbsent(folded(item), item));
+      items.forEach(item -> unique.putIfAbsent(JinjaValues.key(folded(item)), item));
       return new ArrayList<>(unique.values());
     }
     items.sort((a, b) -> JinjaValues.compare(folded(a), folded(b)));

@@ -38,11 +38,14 @@ final class JinjaFunctions {
       throw new JinjaException("range: the step is 0");
     }
     List<Object> items = new ArrayList<>();
-    for (long i = start; step > 0 ? i < stop : i > stop; i = Math.addExact(i, step)) {
+    for (long i = start; step > 0 ? i < stop : i > stop; i += step) {
       if (items.size() == MAX_RANGE) {
         throw new JinjaException("range: more than " + MAX_RANGE + " numbers");
       }
       items.add(i);
+      if (step > 0 ? i > Long.MAX_VALUE - step : i < Long.MIN_VALUE - step) {
+        break;
+      }
     }
     return items;
   }
@@ -70,6 +73,7 @@ final class JinjaFunctions {
   private static Object strftime(LocalDateTime now, JinjaArguments arguments) {
     arguments.allow("format");
     String format = arguments.text(0, "format");
+    arguments.meter().take(format.length());
     StringBuilder out = new StringBuilder();
     int i = 0;
     while (i < format.length()) {

@@ -34,6 +34,7 @@ final class JinjaJson {
   }
 
   private void write(Object value, int depth) {
+    JinjaMeter.requireLength(out.length());
     switch (value) {
       case String s -> string(s);
       case Boolean b -> out.append(b);
@@ -72,7 +73,7 @@ final class JinjaJson {
   private void map(Map<?, ?> map, int depth) {
     out.append('{');
     int i = 0;
-    for (Map.Entry<?, ?> entry : (sorted ? new TreeMap<>(map) : map).entrySet()) {
+    for (Map.Entry<?, ?> entry : (sorted ? sorted(map) : map).entrySet()) {
       separate(i++, depth);
       if (!(entry.getKey() instanceof String key)) {
         throw new JinjaException("tojson: a key is a " + JinjaValues.type(entry.getKey()));
@@ -82,6 +83,12 @@ final class JinjaJson {
       write(entry.getValue(), depth + 1);
     }
     close(map.isEmpty(), depth, '}');
+  }
+
+  private static Map<Object, Object> sorted(Map<?, ?> map) {
+    Map<Object, Object> sorted = new TreeMap<>(JinjaValues::compare);
+    sorted.putAll(map);
+    return sorted;
   }
 
   private void separate(int index, int depth) {

@@ -11,6 +11,7 @@ final class JinjaMethods {
   private JinjaMethods() {}
 
   static Object call(Object value, String name, JinjaArguments arguments) {
+    arguments.meter().apply(value, arguments);
     Object result =
         switch (value) {
           case String s -> text(s, name, arguments);
@@ -64,11 +65,14 @@ final class JinjaMethods {
       case "join" -> {
         arguments.allow("items");
         List<String> parts = new ArrayList<>();
+        long length = 0;
         for (Object item : JinjaValues.items(arguments.get(0, "items"))) {
           if (!(item instanceof String part)) {
             throw new JinjaException("str.join: found " + JinjaValues.type(item));
           }
           parts.add(part);
+          length += part.length() + s.length();
+          JinjaMeter.requireLength(length);
         }
         yield String.join(s, parts);
       }
@@ -117,7 +121,7 @@ final class JinjaMethods {
   private static Object dict(Map<?, ?> map, String name, JinjaArguments arguments) {
     if (name.equals("get")) {
       arguments.allow("key", "default");
-      Object found = map.get(arguments.get(0, "key"));
+      Object found = map.get(JinjaValues.key(arguments.get(0, "key")));
       return found == null ? arguments.get(1, "default", JinjaValues.NONE) : found;
     }
     arguments.allow();
@@ -131,6 +135,7 @@ final class JinjaMethods {
 
   private static Object list(List<?> list, String name, JinjaArguments arguments) {
     arguments.allow("value");
+    arguments.meter().readAll(list);
     Object value = arguments.get(0, "value");
     return switch (name) {
       case "count" -> list.stream().filter(item -> JinjaValues.equal(item, value)).count();

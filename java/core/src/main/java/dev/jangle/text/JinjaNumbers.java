@@ -10,9 +10,6 @@ import java.util.List;
  * Python's operators on numbers, strings and lists. Integers have 64 bits; overflow is an error.
  */
 final class JinjaNumbers {
-  /** Longest string or list that an operator may make. */
-  private static final long MAX_LENGTH = 1 << 24;
-
   private JinjaNumbers() {}
 
   /** Python's booleans are numbers, too. */
@@ -55,7 +52,7 @@ final class JinjaNumbers {
         && left instanceof Tuple == right instanceof Tuple) {
       List<Object> joined = new ArrayList<>(a);
       joined.addAll(b);
-      return left instanceof Tuple ? new Tuple(joined) : limited(joined);
+      return left instanceof Tuple ? new Tuple(joined) : joined;
     } else if (operator.equals("*") && right instanceof Long n) {
       return repeated(left, n);
     } else if (operator.equals("*") && left instanceof Long n) {
@@ -68,7 +65,11 @@ final class JinjaNumbers {
     if (!isNumber(value)) {
       throw new JinjaException("cannot negate " + JinjaValues.type(value));
     }
-    return value instanceof Double d ? (Object) (-d) : (Object) Math.negateExact(integer(value));
+    try {
+      return value instanceof Double d ? (Object) (-d) : (Object) Math.negateExact(integer(value));
+    } catch (ArithmeticException e) {
+      throw new JinjaException("-(" + integer(value) + "): more than 64 bits");
+    }
   }
 
   static long integer(Object value) {
@@ -150,9 +151,9 @@ final class JinjaNumbers {
     long n = Math.max(times, 0);
     if ((value instanceof String || value instanceof List<?>)
         && Math.multiplyHigh(n, JinjaValues.length(value)) == 0
-        && n * JinjaValues.length(value) <= MAX_LENGTH) {
+        && n * JinjaValues.length(value) <= JinjaMeter.MAX_LENGTH) {
       if (value instanceof String s) {
-        return s.repeat((int) Math.min(n, MAX_LENGTH));
+        return s.repeat((int) Math.min(n, JinjaMeter.MAX_LENGTH));
       }
       List<Object> list = new ArrayList<>();
       for (long i = 0; i < n && !((List<?>) value).isEmpty(); i++) {
@@ -164,17 +165,8 @@ final class JinjaNumbers {
   }
 
   private static String limited(String text) {
-    if (text.length() > MAX_LENGTH) {
-      throw new JinjaException("a string has more than " + MAX_LENGTH + " characters");
-    }
+    JinjaMeter.requireLength(text.length());
     return text;
-  }
-
-  private static List<Object> limited(List<Object> list) {
-    if (list.size() > MAX_LENGTH) {
-      throw new JinjaException("a list has more than " + MAX_LENGTH + " elements");
-    }
-    return list;
   }
 
   private static JinjaException unsupported(String operator, Object left, Object right) {

@@ -20,7 +20,8 @@ final class JinjaRenderer {
     CONTINUE
   }
 
-  private final JinjaEvaluator evaluator = new JinjaEvaluator();
+  private final JinjaMeter meter = new JinjaMeter();
+  private final JinjaEvaluator evaluator = new JinjaEvaluator(meter);
   private int written;
   private int calls;
 
@@ -38,6 +39,8 @@ final class JinjaRenderer {
       throw new TemplateException(renderer.evaluator.line(), e.getMessage());
     } catch (StackOverflowError e) {
       throw new TemplateException(renderer.evaluator.line(), "is too deeply nested");
+    } catch (RuntimeException e) {
+      throw new TemplateException(renderer.evaluator.line(), "cannot be computed: " + e);
     }
     return out.toString();
   }
@@ -96,6 +99,7 @@ final class JinjaRenderer {
   private Exit loop(JinjaNode.For loop, JinjaScope scope, StringBuilder out) {
     List<Object> items = JinjaValues.items(evaluator.evaluate(loop.items(), scope));
     if (loop.filter() != null) {
+      meter.take(items.size());
       List<Object> kept = new ArrayList<>();
       for (Object item : items) {
         JinjaScope inner = new JinjaScope(scope);
@@ -106,6 +110,7 @@ final class JinjaRenderer {
       }
       items = kept;
     }
+    meter.take(items.size());
     for (int i = 0; i < items.size(); i++) {
       JinjaScope inner = new JinjaScope(scope);
       inner.set("loop", state(items, i));
@@ -130,9 +135,17 @@ final class JinjaRenderer {
     loop.put("length", (long) size);
     loop.put("previtem", index > 0 ? items.get(index - 1) : new Undefined("loop.previtem"));
     loop.put("nextitem", index + 1 < size ? items.get(index + 1) : new Undefined("loop.nextitem"));
-    Function cycle = arguments -> arguments.positional().get(index % arguments.positional().size());
+    Function cycle = arguments -> cycled(arguments, index);
     loop.put("cycle", cycle);
     return new Namespace(loop);
+  }
+
+  private static Object cycled(JinjaArguments arguments, int index) {
+    List<Object> values = arguments.positional();
+    if (values.isEmpty()) {
+      throw new JinjaException("loop.cycle: no values");
+    }
+    return values.get(index % values.size());
   }
 
   private void set(JinjaNode.Set set, JinjaScope scope) {

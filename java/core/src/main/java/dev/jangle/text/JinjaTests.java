@@ -32,6 +32,17 @@ final class JinjaTests {
           arguments.allow("other");
       default -> arguments.allow();
     }
+    JinjaMeter meter = arguments.meter();
+    switch (name) {
+      case "in" -> meter.search(arguments.get(0, "other"), value);
+      case "lower", "upper" -> meter.readAll(value);
+      default -> {
+        if (!arguments.positional().isEmpty() || !arguments.named().isEmpty()) {
+          meter.readAll(value);
+          meter.readAll(arguments.get(0, "other"));
+        }
+      }
+    }
     return switch (name) {
       case "defined" -> !(value instanceof Undefined);
       case "undefined" -> value instanceof Undefined;

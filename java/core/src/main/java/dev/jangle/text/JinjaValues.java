@@ -29,8 +29,18 @@ final class JinjaValues {
     }
   }
 
-  /** What {@code namespace()} returns. */
-  record Namespace(Map<String, Object> values) {}
+  /** What {@code namespace()} returns. As in Python, equal to nothing but itself. */
+  record Namespace(Map<String, Object> values) {
+    @Override
+    public boolean equals(Object other) {
+      return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(this);
+    }
+  }
 
   /** Something that a template may call. */
   @FunctionalInterface
@@ -81,39 +91,50 @@ final class JinjaValues {
 
   /** {@code repr(value)}. */
   static String repr(Object value) {
-    return switch (value) {
-      case Undefined u -> "Undefined";
-      case Boolean b -> b ? "True" : "False";
-      case Long n -> n.toString();
-      case Double d -> JinjaNumbers.repr(d);
-      case String s -> quoted(s);
-      case Tuple t -> t.size() == 1 ? "(" + repr(t.getFirst()) + ",)" : joined(t, "(", ")");
-      case List<?> list -> joined(list, "[", "]");
+    StringBuilder out = new StringBuilder();
+    repr(value, out);
+    return out.toString();
+  }
+
+  private static void repr(Object value, StringBuilder out) {
+    JinjaMeter.requireLength(out.length());
+    switch (value) {
+      case Undefined u -> out.append("Undefined");
+      case Boolean b -> out.append(b ? "True" : "False");
+      case Long n -> out.append(n);
+      case Double d -> out.append(JinjaNumbers.repr(d));
+      case String s -> quote(s, out);
+      case Tuple t -> joined(t, "(", t.size() == 1 ? ",)" : ")", out);
+      case List<?> list -> joined(list, "[", "]", out);
       case Map<?, ?> map -> {
-        StringBuilder out = new StringBuilder("{");
+        String between = "{";
         for (Map.Entry<?, ?> entry : map.entrySet()) {
-          out.append(out.length() == 1 ? "" : ", ").append(repr(entry.getKey())).append(": ");
-          out.append(repr(entry.getValue()));
+          out.append(between);
+          repr(entry.getKey(), out);
+          out.append(": ");
+          repr(entry.getValue(), out);
+          between = ", ";
         }
-        yield out.append('}').toString();
+        out.append(map.isEmpty() ? "{}" : "}");
       }
       case Namespace n -> throw new JinjaException("a namespace cannot be written");
       case Function f -> throw new JinjaException("a function cannot be written");
-      default -> "None";
-    };
-  }
-
-  private static String joined(List<?> items, String open, String close) {
-    StringBuilder out = new StringBuilder(open);
-    for (int i = 0; i < items.size(); i++) {
-      out.append(i == 0 ? "" : ", ").append(repr(items.get(i)));
+      default -> out.append("None");
     }
-    return out.append(close).toString();
   }
 
-  private static String quoted(String text) {
+  private static void joined(List<?> items, String open, String close, StringBuilder out) {
+    out.append(open);
+    for (int i = 0; i < items.size(); i++) {
+      out.append(i == 0 ? "" : ", ");
+      repr(items.get(i), out);
+    }
+    out.append(close);
+  }
+
+  private static void quote(String text, StringBuilder out) {
     char quote = text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
-    StringBuilder out = new StringBuilder().append(quote);
+    out.append(quote);
     for (int c : text.codePoints().toArray()) {
       switch (c) {
         case '\n' -> out.append("\\n");
@@ -133,7 +154,7 @@ final class JinjaValues {
         }
       }
     }
-    return out.append(quote).toString();
+    out.append(quote);
   }
 
   /** Python's {@code str.isprintable} of one character. */
@@ -192,12 +213,20 @@ final class JinjaValues {
     throw new JinjaException("cannot order " + type(left) + " and " + type(right));
   }
 
+  /** A key of a dict. Lists are none in Python; tuples, which are, are not supported as such. */
+  static Object key(Object value) {
+    if (value instanceof List<?> || value instanceof Map<?, ?>) {
+      throw new JinjaException("a " + type(value) + " as the key of a dict is not supported");
+    }
+    return value;
+  }
+
   /** {@code item in container}. */
   static boolean contains(Object container, Object item) {
     return switch (container) {
       case String s when item instanceof String part -> s.contains(part);
       case String s -> throw new JinjaException("'in <str>' needs a str, found " + type(item));
-      case Map<?, ?> map -> map.containsKey(item);
+      case Map<?, ?> map -> map.containsKey(key(item));
       default -> items(container).stream().anyMatch(other -> equal(other, item));
     };
   }
@@ -232,7 +261,7 @@ final class JinjaValues {
     Object found =
         switch (value) {
           case Undefined u -> throw new JinjaException(u.what() + " is undefined");
-          case Map<?, ?> map -> map.get(key);
+          case Map<?, ?> map -> map.get(key(key));
           case Namespace namespace -> key instanceof String ? namespace.values().get(key) : null;
           case List<?> list when key instanceof Long index -> {
             long i = index < 0 ? index + list.size() : index;
@@ -258,10 +287,10 @@ final class JinjaValues {
       return new Undefined("a slice of " + type(value));
     }
     List<Object> items = items(value);
-    long by = step == null ? 1 : step;
-    if (by == 0) {
+    if (step != null && step == 0) {
       throw new JinjaException("a slice's step is 0");
     }
+    long by = step == null ? 1 : Math.clamp(step, -items.size() - 1L, items.size() + 1L);
     long from = bound(start, by > 0 ? 0 : items.size() - 1L, items.size(), by);
     long to = bound(stop, by > 0 ? items.size() : -1, items.size(), by);
     List<Object> part = new ArrayList<>();

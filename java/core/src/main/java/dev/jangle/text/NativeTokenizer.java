@@ -2,6 +2,7 @@ package dev.jangle.text;
 
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.io.IOException;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.IntPredicate;
 
@@ -15,13 +16,12 @@ final class NativeTokenizer implements AutoCloseable {
   private long handle;
 
   /**
-   * Opens a tokenizer.
+   * Opens a tokenizer, of the library that {@link #load} loaded.
    *
    * @param json the text of a {@code tokenizer.json}
    * @throws IllegalArgumentException with the library's words if it does not accept the text
    */
   NativeTokenizer(String json) {
-    load();
     try {
       handle = TokenizersLibrary.LIB.createTokenizerFromString(json);
     } catch (RuntimeException e) {
@@ -77,15 +77,17 @@ final class NativeTokenizer implements AutoCloseable {
    * Loads the JNI library, which DJL copies from its jar to {@code ~/.djl.ai} (or {@code
    * ENGINE_CACHE_DIR}). Where DJL sees a CUDA device it would download another one; naming the CPU
    * flavour while it loads keeps it off the network.
+   *
+   * @throws IOException if it cannot be loaded, with what to do
    */
-  private static synchronized void load() {
+  static synchronized void load() throws IOException {
     String property = "RUST_FLAVOR";
     String before = System.getProperty(property);
     try {
       System.setProperty(property, "cpu");
       LibUtils.checkStatus();
     } catch (RuntimeException | LinkageError e) {
-      throw new IllegalStateException(
+      throw new IOException(
           "the tokenizers' native library cannot be loaded: "
               + e
               + "; it needs Linux or Windows on x86-64, or Linux or macOS on arm64, and a folder"

@@ -70,20 +70,28 @@ final class PythonText {
       parts.add(text.substring(start));
       return parts;
     }
-    String rest = stripLeft(text, null);
-    while (!rest.isEmpty()) {
-      int end = 0;
-      while (end < rest.length() && !isSpace(rest.charAt(end))) {
+    int start = skipSpace(text, 0);
+    while (start < text.length()) {
+      int end = start;
+      while (end < text.length() && !isSpace(text.charAt(end))) {
         end++;
       }
       if (left-- == 0) {
-        parts.add(rest);
+        parts.add(text.substring(start));
         break;
       }
-      parts.add(rest.substring(0, end));
-      rest = stripLeft(rest.substring(end), null);
+      parts.add(text.substring(start, end));
+      start = skipSpace(text, end);
     }
     return parts;
+  }
+
+  private static int skipSpace(String text, int start) {
+    int at = start;
+    while (at < text.length() && isSpace(text.charAt(at))) {
+      at++;
+    }
+    return at;
   }
 
   /** {@code str.rsplit} at a separator. */
@@ -97,11 +105,11 @@ final class PythonText {
       if (at < 0) {
         break;
       }
-      parts.addFirst(text.substring(at + separator.length(), end));
+      parts.add(text.substring(at + separator.length(), end));
       end = at;
     }
-    parts.addFirst(text.substring(0, end));
-    return parts;
+    parts.add(text.substring(0, end));
+    return parts.reversed();
   }
 
   /** {@code str.splitlines}. */
@@ -132,20 +140,21 @@ final class PythonText {
 
   /** {@code str.replace}, at most {@code count} times unless negative. */
   static String replace(String text, String old, String replacement, long count) {
-    if (count < 0) {
-      return text.replace(old, replacement);
-    }
     StringBuilder out = new StringBuilder();
     int start = 0;
-    long left = count;
+    long left = count < 0 ? Long.MAX_VALUE : count;
     while (left-- > 0) {
+      JinjaMeter.requireLength(out.length());
       int at = text.indexOf(old, start);
-      if (at < 0 || (old.isEmpty() && at >= text.length())) {
+      if (at < 0) {
         break;
       }
       out.append(text, start, at).append(replacement);
       start = at + old.length();
       if (old.isEmpty()) {
+        if (at == text.length()) {
+          break;
+        }
         start = text.offsetByCodePoints(at, 1);
         out.append(text, at, start);
       }

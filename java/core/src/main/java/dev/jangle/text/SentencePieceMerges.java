@@ -14,6 +14,12 @@ import java.util.Map;
  * (control, byte and unknown tokens) take no part.
  */
 final class SentencePieceMerges {
+  /**
+   * The longest piece whose merges are looked for, which takes the square of its length: real ones
+   * have some dozen characters.
+   */
+  private static final int MOST_CHARACTERS = 1024;
+
   private record Merge(String left, String right, float score, int leftLength, int rightLength) {}
 
   private SentencePieceMerges() {}
@@ -42,6 +48,9 @@ final class SentencePieceMerges {
   private static void cut(
       String piece, float score, Map<String, Integer> pieces, List<Merge> merges) {
     int length = piece.codePointCount(0, piece.length());
+    if (length > MOST_CHARACTERS) {
+      return;
+    }
     int at = 0;
     for (int left = 1; left < length; left++) {
       at = piece.offsetByCodePoints(at, 1);

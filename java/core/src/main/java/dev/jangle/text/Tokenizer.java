@@ -85,9 +85,11 @@ public final class Tokenizer implements AutoCloseable {
    * Opens a checkpoint's tokenizer.
    *
    * @throws FormatException if it is damaged or of a kind that is not supported
-   * @throws IOException if a file is missing or cannot be read
+   * @throws IOException if a file is missing or cannot be read, or the tokenizers library cannot be
+   *     loaded
    */
   public static Tokenizer open(TokenizerSource source) throws IOException {
+    NativeTokenizer.load();
     return new Tokenizer(
         switch (source) {
           case TokenizerSource.HuggingFace folder ->
