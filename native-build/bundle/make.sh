@@ -80,7 +80,7 @@ if sanitizer=$(native-build/sanitizer/run --which); then
   cp -r "$(dirname "$sanitizer")" "$content/sanitizer/compute-sanitizer"
   rm -rf "$content"/sanitizer/compute-sanitizer/{docs,x86,include}
 fi
-changed=$(git status --porcelain | head -n 1)
+changed=$(git status --porcelain | sed -n 1p) # head would end git by SIGPIPE, and pipefail this script
 printf 'Jangle at commit %s%s' "$(git rev-parse --short HEAD)" "${changed:+, changed}" >"$content/version.txt"
 
 XZ_OPT=${XZ_OPT:--6} tar -cJf - -C "$content" . | split -d -b 15M - "$out/content.tar.xz."

@@ -4,7 +4,7 @@
 #   run.sh [--model FILE] [--out FOLDER] [--minutes N] [--quick] [--emulated]
 #
 #   --model FILE   a real model, which `jangle bench` then measures too
-#   --out FOLDER   gets DATE-DEVICE.md, and DATE-DEVICE/ with logs and figures (default: results)
+#   --out FOLDER   gets DATE-TIME-DEVICE.md, and a folder of that name with logs and figures (default: results)
 #   --minutes N    end everything after so long (default: 8)
 #   --quick        a part of the tests and of the measurements
 #   --emulated     the emulation takes the GPU's place: shows that this script works, and nothing else
@@ -42,7 +42,9 @@ content=$here/content
 deadline=$((SECONDS + 60 * minutes))
 parallel=$(($(nproc) < 12 ? $(nproc) : 12))
 
-if [ ! -d "$content" ]; then
+# Another bundle may have been copied over the one that was unpacked.
+pieces=$(cat "$here"/content.tar.xz.* | sha256sum) || die "$here has no content.tar.xz.*"
+if [ "$(cat "$content/pieces.sha256" 2>/dev/null)" != "$pieces" ]; then
   rm -rf "$content.part" && mkdir "$content.part" || die "cannot write in $here"
   if command -v xz >/dev/null; then
     cat "$here"/content.tar.xz.* | tar -xJ -C "$content.part"
@@ -51,7 +53,8 @@ if [ ! -d "$content" ]; then
       'import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode="r|xz").extractall(sys.argv[1])' \
       "$content.part"
   fi || die "the bundle cannot be unpacked: it needs tar with xz, or python3"
-  mv "$content.part" "$content"
+  printf '%s\n' "$pieces" >"$content.part/pieces.sha256"
+  rm -rf "$content" && mv "$content.part" "$content" || die "cannot write in $here"
 fi
 
 # --- The device, and where the report goes.
@@ -66,10 +69,9 @@ else
   driver=$(sed -n 's/.*Kernel Module[^0-9]*\([0-9.]*\).*/\1/p' /proc/driver/nvidia/version 2>/dev/null)
 fi
 date=$(date -u +%F)
-name=$date-$(tr -cs 'a-z0-9\n' - <<<"${device,,}")
+name=$date-$(date -u +%H%M%S)-$(tr -cs 'a-z0-9\n' - <<<"${device,,}")
 mkdir -p "$out/$name" && out=$(cd "$out" && pwd) || die "--out $out cannot be written"
 logs=$out/$name
-rm -f "$logs"/*
 work=$(mktemp -d)
 mkdir "$work/results" "$work/pids"
 trap 'rm -rf "$work"' EXIT
@@ -271,7 +273,7 @@ report
 # kernels NAME OPTION...: the report as JSON, and a chart where there are fonts to draw it with.
 kernels() {
   local chart=(--chart "$logs/$1.svg")
-  if ! PATH=$PATH:/sbin ldconfig -p | grep -q libfontconfig ||
+  if ! PATH=$PATH:/sbin ldconfig -p | grep libfontconfig >/dev/null ||
     [ -z "$(find /usr/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ]; then
     skip "$1-chart" "this machine has no fonts, or no libfontconfig"
     chart=()

@@ -15,12 +15,12 @@ fail() {
   exit 1
 }
 
-# run EXPECTED-CODE OUT COMMAND...: runs it, and sets `report` to the one report in OUT.
+# run EXPECTED-CODE OUT COMMAND...: runs it, and sets `report` to the last report in OUT.
 run() {
   local expected=$1 out=$2 code=0
   shift 2
   "$@" --out "$out" >"$scratch/output" 2>&1 || code=$?
-  report=$(echo "$out"/*.md)
+  report=$(printf '%s\n' "$out"/*.md | tail -n 1)
   [ "$code" = "$expected" ] || fail "exit code $code, expected $expected: $*" "$scratch/output"
   if grep -qF -e "$scratch" -e "$(hostname)" "$report"; then
     fail "the report tells more of the machine than its device and driver" "$report"
@@ -42,6 +42,22 @@ standin() {
   printf '#!/usr/bin/env bash\n%s\n' "$2" >"$1"
   chmod +x "$1"
 }
+
+# A bundle that is copied over another is the one that runs; and reports of one day stand side by side.
+small=$scratch/small
+standin "$scratch/packed/runtime/bin/java" 'exit 1'
+standin "$scratch/packed/tests/native/emulation_test" 'exit 1'
+mkdir "$small"
+cp "$root/native-build/bundle/run.sh" "$small"
+for version in one two; do
+  printf 'version %s' $version >"$scratch/packed/version.txt"
+  tar -cJf "$small/content.tar.xz.00" -C "$scratch/packed" .
+  run 1 "$scratch/$version" "$small/run.sh" --emulated --quick
+  has "version $version."
+done
+sleep 1 # the name has seconds
+run 1 "$scratch/two" "$small/run.sh" --emulated --quick
+[ "$(find "$scratch/two" -name '*.md' | wc -l)" = 2 ] || fail "the second report replaced the first"
 
 if [ ! -e "$root/build/default/lib/libjangle_cuda.so" ]; then
   echo "skipped: this build has no CUDA library to make a bundle of"

@@ -63,7 +63,13 @@ class MainTest {
         "export -m x --to gguf --format q4_1 out",
         "export -m x --to onnx --format f32 out",
         "bench -m x --rounds 0",
-        "bench -m x --decoding plain"
+        "bench -m x --decoding plain",
+        "bench -m x --prompts /",
+        "eval -m x --data /",
+        "train -m x --data / --out x",
+        "train --config /",
+        "demo --max-tokens 0",
+        "demo --threads -1"
       })
   void wrongUsageIsTwoAndOneReason(String line) {
     Run run = run(line.isEmpty() ? new String[0] : line.split(" "));
@@ -90,6 +96,28 @@ class MainTest {
     assertEquals(1, run.code());
     assertTrue(run.err().contains("broken.gguf"), run.err());
     assertEquals(1, run.err().lines().count(), run.err());
+  }
+
+  @Test
+  void aFolderInAFilesPlaceIsNamed() throws IOException {
+    String folder = home.toString();
+    Run run = run("bench", "-m", TINY, "--prompts", folder);
+    assertTrue(run.err().contains("--prompts"), run.err());
+    assertTrue(run.err().contains(folder + " is a folder; expected a file"), run.err());
+    Path config = home.resolve("run.json");
+    Files.writeString(config, "{\"data\": [\"" + folder + "\"]}");
+    Run train = run("train", "--config", config.toString());
+    assertEquals(1, train.code());
+    assertTrue(train.err().contains(folder) && train.err().contains("not a folder"), train.err());
+  }
+
+  @Test
+  void aFileInAFoldersPlaceIsNamed() throws IOException {
+    Path file = Files.createFile(home.resolve("rhymes"));
+    Run run = run("train", "--example", "--out", file.toString());
+    assertEquals(1, run.code());
+    assertEquals(
+        "jangle: " + file + ": is there already; remove it or give another name\n", run.err());
   }
 
   @Test
@@ -196,5 +224,7 @@ class MainTest {
     assertTrue(run.out().contains("cuda"), run.out());
     assertEquals(!hasGpu, run.out().contains("not available"), run.out());
     assertTrue(run.out().contains("Q8_0"), run.out());
+    assertEquals(
+        1, run.out().lines().filter(line -> line.contains(" processors")).count(), run.out());
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -175,6 +176,18 @@ class LibraryFileTest {
         assertThrows(UnsatisfiedLinkError.class, () -> Bindings.load("none")).getMessage();
     assertTrue(message.contains("libjangle_none.so"), message);
     assertTrue(message.contains("-Djangle.library.none=FILE"), message);
+  }
+
+  @Test
+  void aBuildWithoutCudaSaysHowToGetIt() throws Exception {
+    String library = "/dev/jangle/native/" + LibraryFile.platform() + "/libjangle_cuda.so";
+    assumeTrue(LibraryFile.class.getResource(library) == null, "this build has it");
+    String message =
+        withProperties(
+            () -> assertThrows(UnsatisfiedLinkError.class, () -> LibraryFile.find("cuda")),
+            "jangle.library.cuda",
+            null);
+    assertTrue(message.contains("mvn package -Dnative.cuda=ON"), message);
   }
 
   /** Runs with these system properties (name, value or null), and returns the error's message. */

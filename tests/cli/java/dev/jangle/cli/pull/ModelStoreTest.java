@@ -57,8 +57,10 @@ class ModelStoreTest {
     assertEquals(List.of(), store().pulled());
     Path gguf = pulled("smollm2", "model.gguf");
     Path config = pulled("org--name", "config.json");
+    Path revision = pulled("org--name@refs--pr--1", "config.json");
     pulled(".org--other.partial", "config.json");
-    assertEquals(List.of("hf:org/name", "smollm2"), store().pulled());
+    assertEquals(List.of("hf:org/name", "hf:org/name@refs/pr/1", "smollm2"), store().pulled());
+    assertEquals(revision.getParent(), store().resolve("hf:org/name@refs/pr/1"));
     assertEquals(gguf, store().resolve("smollm2"));
     assertEquals(config.getParent(), store().resolve("hf:org/name"));
     assertEquals(gguf, store().resolve(gguf.toString()));

@@ -13,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +39,7 @@ class PullTest {
   @TempDir Path home;
   private final byte[] weights = new byte[BYTES];
   private final ByteArrayOutputStream notes = new ByteArrayOutputStream();
+  private Duration patience = Duration.ofMinutes(1);
   private TinyHub hub;
 
   private TinyHub open(String config) throws IOException {
@@ -62,6 +64,11 @@ class PullTest {
   }
 
   private Path pull(DiskWriter disk, String... more) throws IOException, InterruptedException {
+    return pull(TinyHub.NAME, disk, more);
+  }
+
+  private Path pull(String name, DiskWriter disk, String... more)
+      throws IOException, InterruptedException {
     Map<String, String> environment = new HashMap<>();
     environment.put("JANGLE_HOME", home.toString());
     environment.put("HF_ENDPOINT", hub.address());
@@ -77,9 +84,12 @@ class PullTest {
             false,
             false,
             false);
-    Transfer transfer = new Transfer(terminal, disk, Duration.ofMillis(1));
-    return new ModelPuller(terminal, new ModelStore(terminal), transfer, List.of("python3"))
-        .pull(TinyHub.NAME);
+    return new ModelPuller(
+            terminal,
+            new ModelStore(terminal),
+            () -> new Transfer(terminal, disk, Duration.ofMillis(1), patience),
+            List.of("/no/python"))
+        .pull(name);
   }
 
   private Path whole() {
@@ -137,6 +147,23 @@ class PullTest {
 
   private static long from(String range) {
     return Long.parseLong(range.replaceAll("bytes=(\\d+)-", "$1"));
+  }
+
+  /** The first pull loads classes, which takes longer than a short patience on a busy machine. */
+  @Test
+  void aServerThatGoesSilentIsAskedAgain() throws Exception {
+    open(LLAMA);
+    ModelPuller.deleteTree(pull(new DiskWriter()));
+    int before = hub.downloads().size();
+    patience = Duration.ofSeconds(3);
+    hub.unanswered.set(1);
+    hub.silent = true;
+    hub.breakOff = from -> from + 300_000;
+    hub.cuts.set(1);
+    assertPulled(pull(new DiskWriter()));
+    List<TinyHub.Request> downloads = hub.downloads().subList(before, hub.downloads().size());
+    assertEquals(3, downloads.size(), downloads.toString());
+    assertTrue(from(downloads.get(2).range()) > 0, downloads.toString());
   }
 
   @Test
@@ -231,6 +258,13 @@ class PullTest {
     assertEquals(List.of(), hub.downloads());
   }
 
+  @Test
+  void aQuantizedModelIsRefusedBeforeItsWeights() throws Exception {
+    open("{\"model_type\": \"llama\", \"quantization_config\": {\"quant_method\": \"gptq\"}}");
+    assertContains(refused(new DiskWriter()), "quantized", "quantization_config");
+    assertEquals(List.of(), hub.downloads());
+  }
+
   @ParameterizedTest
   @CsvSource({"401, HF_TOKEN", "403, HF_TOKEN", "404, check the name", "418, 418"})
   void refusalsSayWhatToDo(int status, String advice) throws Exception {
@@ -244,6 +278,44 @@ class PullTest {
     open(LLAMA);
     pull(new DiskWriter(), "HF_TOKEN", "secret");
     hub.requests.forEach(request -> assertEquals("Bearer secret", request.token()));
+  }
+
+  @Test
+  void theTokenIsNotForOtherHosts() throws Exception {
+    open(LLAMA);
+    try (TinyHub mirror = new TinyHub(LLAMA, weights, sha256(weights))) {
+      hub.mirror = mirror.address();
+      assertPulled(pull(new DiskWriter(), "HF_TOKEN", "secret"));
+      assertEquals("Bearer secret", hub.downloads().getFirst().token());
+      assertEquals("", mirror.downloads().getFirst().token());
+    }
+  }
+
+  @Test
+  void aRedirectKeepsToHttps() throws Exception {
+    URI at = URI.create("https://hub/a/b");
+    assertEquals(URI.create("https://hub/c"), HubClient.next(at, "/c"));
+    assertEquals(URI.create("https://cdn/c"), HubClient.next(at, "https://cdn/c"));
+    assertThrows(IOException.class, () -> HubClient.next(at, "http://hub/c"));
+    assertThrows(IOException.class, () -> HubClient.next(at, "file:/etc/passwd"));
+  }
+
+  @Test
+  void theEnvironmentsProxyIsAsked() throws Exception {
+    open(LLAMA);
+    pull(new DiskWriter(), "HF_ENDPOINT", "http://hub.invalid", "http_proxy", hub.address());
+    hub.requests.forEach(
+        request -> assertTrue(request.path().startsWith("http://hub.invalid/"), request.path()));
+  }
+
+  @Test
+  void aWrongEndpointConcernsTheHubsModelsAlone() throws Exception {
+    open(LLAMA);
+    String[] wrong = {"HF_ENDPOINT", "huggingface.co"};
+    assertContains(refused(new DiskWriter(), wrong), "HF_ENDPOINT is huggingface.co");
+    assertContains(
+        assertThrows(Failure.class, () -> pull("smollm2", new DiskWriter(), wrong)).getMessage(),
+        "/no/python was not found");
   }
 
   @Test

@@ -49,6 +49,17 @@ final class TinyHub implements AutoCloseable {
 
   final AtomicInteger cuts = new AtomicInteger();
 
+  /** Whether it goes silent there, with the connection open, instead of breaking off. */
+  volatile boolean silent;
+
+  /** Whether it says nothing to so many requests of the weights. */
+  final AtomicInteger unanswered = new AtomicInteger();
+
+  /** Another hub that has the weights; null where this one sends them. */
+  volatile String mirror;
+
+  private final List<Socket> open = new CopyOnWriteArrayList<>();
+
   TinyHub(String config, byte[] weights, String sha256) throws IOException {
     socket = new ServerSocket(0, 16, InetAddress.getLoopbackAddress());
     byte[] small = config.getBytes(StandardCharsets.UTF_8);
@@ -56,6 +67,7 @@ final class TinyHub implements AutoCloseable {
         """
         {"sha": "%s", "cardData": {"license": "apache-2.0"}, "siblings": [
           {"rfilename": "config.json", "size": %d},
+          {"rfilename": "tokenizer.json", "size": 2},
           {"rfilename": "README.md", "size": 5},
           {"rfilename": "model.safetensors", "size": %d, "lfs": {"size": %d, "sha256": "%s"}}]}
         """
@@ -64,6 +76,8 @@ final class TinyHub implements AutoCloseable {
         "/api/models/tiny/model/revision/main?blobs=true",
         listing.getBytes(StandardCharsets.UTF_8));
     files.put("/tiny/model/resolve/" + COMMIT + "/config.json", small);
+    files.put(
+        "/tiny/model/resolve/" + COMMIT + "/tokenizer.json", "{}".getBytes(StandardCharsets.UTF_8));
     files.put("/tiny/model/resolve/" + COMMIT + "/model.safetensors", weights);
     Thread.ofVirtual().start(this::serve);
   }
@@ -79,8 +93,12 @@ final class TinyHub implements AutoCloseable {
 
   private void serve() {
     while (!socket.isClosed()) {
-      try (Socket connection = socket.accept()) {
-        answer(connection);
+      try {
+        Socket connection = socket.accept();
+        open.add(connection);
+        if (answer(connection)) {
+          connection.close();
+        }
       } catch (SocketException e) {
         // Closed, here or by the client: the loop's condition says which.
       } catch (IOException e) {
@@ -89,29 +107,42 @@ final class TinyHub implements AutoCloseable {
     }
   }
 
-  private void answer(Socket connection) throws IOException {
+  /** Returns whether that is all. */
+  private boolean answer(Socket connection) throws IOException {
     BufferedReader in =
         new BufferedReader(
             new InputStreamReader(connection.getInputStream(), StandardCharsets.US_ASCII));
     String line = in.readLine();
     if (line == null) {
-      return;
+      return true;
     }
-    String path = line.split(" ", -1)[1];
+    String target = line.split(" ", -1)[1];
+    String path = target.replaceFirst("^http://[^/]*", ""); // whole where we are the proxy
     Map<String, String> headers = new HashMap<>();
     for (String header; (header = in.readLine()) != null && !header.isEmpty(); ) {
       String[] parts = header.split(": *", 2);
       headers.put(parts[0].toLowerCase(Locale.ROOT), parts[1]);
     }
     String range = headers.getOrDefault("range", "");
-    requests.add(new Request(path, range, headers.getOrDefault("authorization", "")));
+    requests.add(new Request(target, range, headers.getOrDefault("authorization", "")));
+    boolean weights = path.endsWith("safetensors");
+    if (weights && unanswered.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+      return false;
+    }
     OutputStream out = connection.getOutputStream();
     byte[] content = files.get(path);
     int code = content == null ? 404 : status;
     if (code != 200) {
       write(
           out, "HTTP/1.1 %d No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".formatted(code));
-      return;
+      return true;
+    }
+    if (weights && mirror != null) {
+      write(
+          out,
+          "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+              .formatted(mirror + path));
+      return true;
     }
     int from = ranges && !range.isEmpty() ? Integer.parseInt(range.replaceAll("\\D", "")) : 0;
     write(
@@ -122,11 +153,12 @@ final class TinyHub implements AutoCloseable {
                 .formatted(from, content.length - 1, content.length));
     write(out, "Content-Length: %d\r\nConnection: close\r\n\r\n".formatted(content.length - from));
     int end = content.length;
-    if (path.endsWith("safetensors") && cuts.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+    if (weights && cuts.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
       end = Math.min(end, breakOff.applyAsInt(from));
     }
     out.write(content, from, end - from);
     out.flush();
+    return end == content.length || !silent;
   }
 
   private static void write(OutputStream out, String text) throws IOException {
@@ -135,6 +167,9 @@ final class TinyHub implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
+    for (Socket connection : open) {
+      connection.close();
+    }
     socket.close();
   }
 }

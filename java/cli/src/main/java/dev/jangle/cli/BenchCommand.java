@@ -63,6 +63,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--prompts",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       description = "Questions (default: twelve of our own, two for each task of Spec-Bench).")
   private Path prompts;
 

@@ -28,7 +28,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code jangle demo}: the same answers written one token at a time and several at a time. */
 @Command(
@@ -69,6 +72,8 @@ final class DemoCommand implements Callable<Integer> {
       description = "An adapter of smollm2, or none (default: smollm2-msn).")
   private Path adapter = Path.of(MsnAdapter.NAME);
 
+  @Spec private CommandSpec spec;
+
   private final Terminal terminal;
 
   DemoCommand(Terminal terminal) {
@@ -100,14 +105,20 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    GenerationOptions options = GenerationOptions.defaults().withMaxTokens(maxTokens);
+    GenerationOptions options;
+    ModelOptions plain;
+    try {
+      options = GenerationOptions.defaults().withMaxTokens(maxTokens);
+      plain = ModelOptions.defaults().withThreads(threads);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
     ModelStore store = new ModelStore(terminal);
     if (!store.pulled().contains(MODEL)) {
       Path path = new ModelPuller(terminal, store).pull(MODEL);
       terminal.note(path.toString());
     }
     Path path = store.resolve(MODEL);
-    ModelOptions plain = ModelOptions.defaults().withThreads(threads);
     if (adapter.toString().equals(NONE)) {
       try (Model model = open(path, plain, options)) {
         return show(model, null, options);

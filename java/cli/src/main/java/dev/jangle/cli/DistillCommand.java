@@ -50,6 +50,7 @@ final class DistillCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       arity = "1..*",
       required = true,
       description = "Conversations whose answers are replaced.")

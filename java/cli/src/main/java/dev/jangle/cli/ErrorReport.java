@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
@@ -81,6 +82,10 @@ final class ErrorReport
       case NoSuchFileException file when file.getReason() == null ->
           file.getFile() + ": does not exist";
       case AccessDeniedException file -> file.getFile() + ": not allowed to read or write it";
+      case FileAlreadyExistsException file when file.getReason() == null ->
+          file.getFile() + ": is there already; remove it or give another name";
+      case FileSystemException file when file.getReason() == null ->
+          file.getFile() + ": cannot be used (" + file.getClass().getSimpleName() + ")";
       case FileSystemException file -> file.getMessage();
       case IOException io when io.getMessage() != null -> io.getMessage();
       default -> "an error in Jangle itself: " + e + " (--stacktrace shows where)";

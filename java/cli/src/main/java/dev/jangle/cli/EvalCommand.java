@@ -76,6 +76,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       arity = "1..*",
       description = "Held-out conversations, for the loss and the noise.")
   private List<Path> data = List.of();
@@ -83,6 +84,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--prompts",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       description = "Questions for the acceptance length (default: the users' turns of --data).")
   private Path prompts;
 

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  jangle export -m smollm2 --to hf --format bf16 smollm2-hf",
-      "  jangle export -m smollm2 --adapter msn --to gguf --format q8_0 smollm2-msn.gguf"
+      "  jangle export -m smollm2 --adapter msn/adapter --to gguf --format q8_0 smollm2-msn.gguf"
     })
 final class ExportCommand implements Callable<Integer> {
   /** Whose format. */

@@ -1,5 +1,6 @@
 package dev.jangle.cli;
 
+import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
 import dev.jangle.cli.pull.AdapterStore;
@@ -73,12 +74,10 @@ final class InfoCommand implements Callable<Integer> {
     if (!backend.available()) {
       return "not available: " + backend.reason();
     }
-    return backend.deviceName()
-        + ", "
-        + backend.tier()
-        + ", "
-        + Runtime.getRuntime().availableProcessors()
-        + " processors";
+    String device = backend.deviceName() + ", " + backend.tier();
+    return backend.kind() == BackendKind.CPU
+        ? device + ", " + Runtime.getRuntime().availableProcessors() + " processors"
+        : device;
   }
 
   static String line(String name, String value) {

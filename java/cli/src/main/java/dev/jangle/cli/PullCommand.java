@@ -26,7 +26,8 @@ import picocli.CommandLine.Parameters;
       "  jangle pull hf:HuggingFaceTB/SmolLM2-360M-Instruct",
       "  jangle pull hf:ORG/NAME@REVISION",
       "",
-      "hf: models come from the Hugging Face hub, or from HF_ENDPOINT; HF_TOKEN opens gated ones."
+      "hf: models come from the Hugging Face hub, or from HF_ENDPOINT; HF_TOKEN opens gated ones.",
+      "The proxy is the one that https_proxy and no_proxy name."
     })
 final class PullCommand implements Callable<Integer> {
   @Parameters(

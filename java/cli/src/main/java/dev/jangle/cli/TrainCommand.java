@@ -76,6 +76,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       arity = "1..*",
       description = "Conversations to learn: files of JSON lines.")
   private List<Path> data;
@@ -89,6 +90,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--config",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       description =
           "A JSON object with any of these options, without their dashes: {\"rate\": 1e-4,"
               + " \"data\": [\"a.jsonl\"]}. Options on the command line win.")
@@ -246,6 +248,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--probe",
       paramLabel = "FILE",
+      converter = FileConverter.class,
       description =
           "Questions, as of jangle bench, to answer with Jacobi drafts at each checkpoint: their"
               + " tokens per pass show what training has come to.")

@@ -111,7 +111,9 @@ final class TrainConfig {
     List<Path> paths = new ArrayList<>();
     for (JsonNode path : node) {
       require(path.isTextual(), name, node, "a list of file names");
-      paths.add(Path.of(path.textValue()));
+      Path file = Path.of(path.textValue());
+      require(!Files.isDirectory(file), name, node, "files, not a folder");
+      paths.add(file);
     }
     return paths;
   }

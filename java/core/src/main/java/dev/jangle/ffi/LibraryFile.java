@@ -52,7 +52,9 @@ final class LibraryFile {
         throw new UnsatisfiedLinkError(
             "this jar has no "
                 + resource
-                + "; build Jangle on this platform, or set -D"
+                + "; build Jangle on this platform"
+                + (name.equals("cuda") ? " with mvn package -Dnative.cuda=ON" : "")
+                + ", or set -D"
                 + property
                 + "=FILE to a library of yours");
       }

@@ -5,7 +5,12 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.UUID;
 
 /**
  * A LoRA adapter for SmolLM2-135M-Instruct that was trained with noise (Make Some Noise, arXiv
@@ -22,6 +27,8 @@ public final class MsnAdapter {
   private static final String[] FILES = {
     "README.md", "adapter_model.safetensors", "adapter_config.json"
   };
+
+  private static final int HASH_BYTES = 8;
 
   private MsnAdapter() {}
 
@@ -41,11 +48,33 @@ public final class MsnAdapter {
       if (Files.exists(to) && Arrays.equals(bytes, Files.readAllBytes(to))) {
         continue;
       }
-      Path part = Files.createTempFile(folder, file, ".part");
-      Files.write(part, bytes);
-      Files.move(part, to, StandardCopyOption.ATOMIC_MOVE);
+      // Not a temporary file as Java makes them: nobody but its owner could read that.
+      Path part = folder.resolve(file + "." + UUID.randomUUID() + ".part");
+      try {
+        Files.write(part, bytes, StandardOpenOption.CREATE_NEW);
+        Files.move(part, to, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(part);
+      }
     }
     return folder;
+  }
+
+  /**
+   * Sixteen hexadecimal digits that stand for the files' content: another training has others.
+   *
+   * @throws IOException where the files cannot be read
+   */
+  public static String contentHash() throws IOException {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (String file : FILES) {
+        digest.update(bytes(file));
+      }
+      return HexFormat.of().formatHex(digest.digest(), 0, HASH_BYTES);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
   }
 
   private static byte[] bytes(String file) throws IOException {

@@ -17,7 +17,8 @@ public final class AdapterStore {
 
   /**
    * The folder of an adapter: a path, or the name of the one that comes with Jangle, which is
-   * written to the user's folder first.
+   * written to the user's folder first. Its content is in the folder's name: another build of
+   * Jangle, with another adapter, has another folder.
    *
    * @throws Failure where that folder cannot be written
    */
@@ -26,7 +27,7 @@ public final class AdapterStore {
       return adapter;
     }
     try {
-      return MsnAdapter.writeTo(adapters.resolve(MsnAdapter.NAME));
+      return MsnAdapter.writeTo(adapters.resolve(MsnAdapter.NAME + "-" + MsnAdapter.contentHash()));
     } catch (IOException e) {
       throw new Failure(
           "cannot write %s into %s (%s); set JANGLE_HOME to a folder that can be written"

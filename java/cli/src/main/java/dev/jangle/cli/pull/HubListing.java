@@ -24,16 +24,19 @@ final class HubListing {
   /**
    * The files to download: configuration, tokenizer, weights.
    *
-   * @throws Failure where the model has no weights in a format that Jangle reads
+   * @throws Failure where the model has no weights in a format that Jangle reads, or lacks what
+   *     they need
    */
   static List<HubFile> wanted(HubName name, JsonNode listing) {
     List<HubFile> files = new ArrayList<>();
     boolean config = false;
+    boolean tokenizer = false;
     boolean weights = false;
     boolean gguf = false;
     for (JsonNode sibling : listing.path("siblings")) {
       String file = sibling.path("rfilename").asText();
       config |= file.equals("config.json");
+      tokenizer |= file.equals("tokenizer.json");
       weights |= file.matches(WEIGHTS);
       gguf |= file.endsWith(".gguf");
       if (SMALL.contains(file) || file.equals(INDEX) || file.matches(WEIGHTS)) {
@@ -51,6 +54,9 @@ final class HubListing {
                   + " has no "
                   + (config ? "model.safetensors" : "config.json")
                   + "; only models in the safetensors format are supported");
+    }
+    if (!tokenizer) {
+      throw new Failure(name + " has no tokenizer.json; a model without it is not supported");
     }
     return files;
   }

@@ -72,16 +72,23 @@ final class HubSource implements ModelSource {
 
   /** Small files come first, so this is known before the weights. */
   private void requireSupported(Path config) throws IOException {
-    String type;
+    JsonNode json;
     try {
-      type = MAPPER.readTree(config.toFile()).path("model_type").asText();
+      json = MAPPER.readTree(config.toFile());
     } catch (JsonProcessingException e) {
       throw new Failure(name + ": its config.json is not JSON", e);
     }
+    String type = json.path("model_type").asText();
     if (!ModelConfig.ARCHITECTURES.contains(type)) {
       throw new Failure(
           "%s is of type %s, which is not supported; supported: %s"
               .formatted(name, type, String.join(", ", ModelConfig.ARCHITECTURES)));
+    }
+    if (json.hasNonNull("quantization_config")) {
+      throw new Failure(
+          name
+              + " is quantized (quantization_config in its config.json), which is not supported;"
+              + " pull the model that it was made from");
     }
   }
 

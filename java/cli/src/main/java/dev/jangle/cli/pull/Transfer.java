@@ -20,6 +20,7 @@ import java.util.function.LongConsumer;
 final class Transfer {
   private static final String DEFAULT_ENDPOINT = "https://huggingface.co";
   private static final int CHUNK = 1 << 18;
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   /** Attempts in a row that bring nothing. */
   private static final int ATTEMPTS = 4;
@@ -30,16 +31,24 @@ final class Transfer {
 
   /** The hub that the user's environment names, else Hugging Face's. */
   Transfer(Terminal terminal) {
-    this(terminal, new DiskWriter(), Duration.ofSeconds(1));
+    this(terminal, new DiskWriter(), Duration.ofSeconds(1), PATIENCE);
   }
 
-  Transfer(Terminal terminal, DiskWriter disk, Duration firstPause) {
+  /**
+   * @param patience how long a server may send nothing
+   */
+  Transfer(Terminal terminal, DiskWriter disk, Duration firstPause, Duration patience) {
     String named = terminal.variable("HF_ENDPOINT");
     String address = (named == null ? DEFAULT_ENDPOINT : named).replaceFirst("/+$", "");
     if (!address.matches("https?://[^/?#\\s]+(/[^?#\\s]*)?")) {
       throw new Failure("HF_ENDPOINT is " + address + "; expected an http or https address");
     }
-    this.client = new HubClient(URI.create(address), terminal.variable("HF_TOKEN"));
+    this.client =
+        new HubClient(
+            URI.create(address),
+            terminal.variable("HF_TOKEN"),
+            new EnvironmentProxies(terminal),
+            patience);
     this.disk = disk;
     this.firstPause = firstPause;
   }
@@ -127,7 +136,7 @@ final class Transfer {
   }
 
   private static boolean startsAt(HubClient.Answer answer, long from) {
-    String range = answer.response().headers().firstValue("content-range").orElse("");
+    String range = answer.headers().firstValue("content-range").orElse("");
     return range.startsWith("bytes " + from + "-");
   }
 
