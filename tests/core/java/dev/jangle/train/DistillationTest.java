@@ -220,6 +220,25 @@ class DistillationTest {
   }
 
   @Test
+  void anAnswerToNothingIsRefusedAndTheNextOneWritten() throws IOException {
+    Path usual = data;
+    String from = "{'from': '%s', 'value': 'hello'}";
+    String begun =
+        "{'conversations': [%s, %s, %s]}\n"
+            .formatted(from.formatted("gpt"), from.formatted("human"), from.formatted("gpt"))
+            .replace('\'', '"');
+    try {
+      data =
+          Files.writeString(folder.resolve("begun.jsonl"), begun + DATA.lines().findFirst().get());
+      DistillProgress end = distill(OPTIONS.withUnfinished(DistillOptions.Unfinished.CUT));
+      assertEquals(1, end.count(DistillOutcome.REFUSED), end::toString);
+      assertEquals(1, conversations(out).size());
+    } finally {
+      data = usual;
+    }
+  }
+
+  @Test
   void loopsAreLeftOut() throws IOException {
     // Whatever repeats a 3-gram at all.
     DistillProgress end = distill(OPTIONS.withMaxTokens(200).withMostRepetition(0));

@@ -187,6 +187,10 @@ public final class Distillation {
       conversation.outcome = DistillOutcome.KEPT;
       return false;
     }
+    if (conversation.messages.isEmpty()) { // templates make nothing of it, or an opening alone
+      conversation.outcome = DistillOutcome.REFUSED;
+      return false;
+    }
     try {
       batch.start(place, conversation.messages);
       running[place] = conversation;
