@@ -1,18 +1,17 @@
 package dev.jangle.train;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jangle.TinyFolder;
-import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Machine;
 import dev.jangle.format.Adapters;
 import dev.jangle.format.Checkpoint;
@@ -39,6 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+/** Whole runs on the backend under test; too many for emulated kernels, but not for a GPU. */
 class TrainerTest {
   @TempDir Path folder;
   private TinyRun tiny;
@@ -46,7 +46,6 @@ class TrainerTest {
 
   @BeforeEach
   void prepare() throws IOException {
-    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
     tiny = new TinyRun(folder);
     out = folder.resolve("run");
   }
@@ -314,8 +313,28 @@ class TrainerTest {
         () -> Trainer.open(model, List.of(tiny.data), out, options),
         "model is sha256",
         "was sha256");
+    Path scaled = TinyFolder.chat(folder.resolve("scaled"));
+    Path config = scaled.resolve("config.json");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst(
+                "\\{", "{\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 2.0},"));
+    refused(() -> Trainer.open(scaled, List.of(tiny.data), out, options), "model is sha256");
     Files.writeString(tiny.data, TinyRun.lines(24, "or"));
     refused(() -> tiny.open(out, options), "data file 1 is data.jsonl");
+  }
+
+  /** A GPU's products are not those of the CPU, so that the losses would be others. */
+  @Test
+  void aRunDoesNotGoOnWithOtherProducts() throws IOException {
+    tiny.run(out, TinyRun.options(), 1);
+    Path file = out.resolve("checkpoint-000001.safetensors");
+    String here = " on " + Machine.kind();
+    String there = " at " + Machine.kind();
+    Files.writeString(file, Files.readString(file, ISO_8859_1).replace(here, there), ISO_8859_1);
+    refused(
+        () -> tiny.open(out, TinyRun.options()), "products is ", here + " now, was ", there + ".");
   }
 
   private static void refused(Executable executable, String... parts) {
@@ -339,7 +358,7 @@ class TrainerTest {
     Files.copy(tiny.model.resolve("model.safetensors"), file, StandardCopyOption.REPLACE_EXISTING);
     FormatException foreign =
         assertThrows(FormatException.class, () -> tiny.open(out, TinyRun.options()));
-    assertTrue(foreign.getMessage().contains("not a checkpoint of a training run"));
+    assertTrue(foreign.getMessage().contains("not a checkpoint of a training run of this version"));
     Files.write(file, bytes);
     assertEquals(11, tiny.run(out, TinyRun.options(), 0).size());
   }

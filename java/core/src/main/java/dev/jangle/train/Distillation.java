@@ -144,6 +144,9 @@ public final class Distillation {
     facts.put("unfinished", options.unfinished().toString());
     facts.put("most-repetition", Double.toString(options.mostRepetition()));
     facts.put("model", "sha256 " + Fingerprint.of(weights));
+    String template = model.tokenizer().chatTemplate().orElseThrow().source();
+    facts.put("tokenizer", "sha256 " + Fingerprint.of(model.tokenizer().definition()));
+    facts.put("chat template", "sha256 " + Fingerprint.of(template));
     for (int i = 0; i < files.size(); i++) {
       facts.put(
           "data file " + (i + 1),

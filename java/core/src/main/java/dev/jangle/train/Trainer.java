@@ -81,10 +81,12 @@ public final class Trainer implements AutoCloseable {
       data.requireVocabulary(config.vocabSize());
       batches = new Batches(data.samples(), options.noise(), options.seed(), options.length());
       schedule = schedule(options, batches);
-      identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps());
       watch = new LossWatch(config.vocabSize());
       folder = opened(RunFolder.open(out));
       backend = opened(Backend.open(options.backend(), options.threads(), null));
+      DType factors = backend.kind() == BackendKind.CUDA ? DType.BF16 : DType.F32;
+      String products = factors + " on " + backend.kind();
+      identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps(), products);
       kernels = opened(backend.newKernels());
       state = opened(state(checkpoint));
       AdamW usual = AdamW.usual();
@@ -95,7 +97,7 @@ public final class Trainer implements AutoCloseable {
               new TrainingStep(
                   backend,
                   kernels,
-                  backend.kind() == BackendKind.CUDA ? DType.BF16 : DType.F32,
+                  factors,
                   config,
                   state,
                   optimizer,
