@@ -143,6 +143,11 @@ class ExportTest {
             FileAlreadyExistsException.class,
             () -> Export.gguf(model, null, DType.F32, taken, SILENT));
       }
+      FileAlreadyExistsException noFile =
+          assertThrows(
+              FileAlreadyExistsException.class,
+              () -> Export.gguf(model, null, DType.F32, empty, SILENT));
+      assertEquals(empty.toString(), noFile.getFile());
       Export.huggingFace(model, null, DType.BF16, empty, SILENT);
       assertTrue(Files.exists(empty.resolve("model.safetensors")));
     }

@@ -220,6 +220,25 @@ class DistillationTest {
   }
 
   @Test
+  void anAnswerToNothingIsRefusedAndTheNextOneWritten() throws IOException {
+    Path usual = data;
+    String from = "{'from': '%s', 'value': 'hello'}";
+    String begun =
+        "{'conversations': [%s, %s, %s]}\n"
+            .formatted(from.formatted("gpt"), from.formatted("human"), from.formatted("gpt"))
+            .replace('\'', '"');
+    try {
+      data =
+          Files.writeString(folder.resolve("begun.jsonl"), begun + DATA.lines().findFirst().get());
+      DistillProgress end = distill(OPTIONS.withUnfinished(DistillOptions.Unfinished.CUT));
+      assertEquals(1, end.count(DistillOutcome.REFUSED), end::toString);
+      assertEquals(1, conversations(out).size());
+    } finally {
+      data = usual;
+    }
+  }
+
+  @Test
   void loopsAreLeftOut() throws IOException {
     // Whatever repeats a 3-gram at all.
     DistillProgress end = distill(OPTIONS.withMaxTokens(200).withMostRepetition(0));
@@ -292,16 +311,29 @@ class DistillationTest {
     }
     Path other =
         TinyFolder.write(folder.resolve("other"), true, (name, bytes) -> bytes.putFloat(0, 0.125f));
-    try (Model another = open(other);
-        Checkpoint weights = Checkpoint.open(other)) {
+    refused(other, "model is sha256 ");
+    change(other, "tokenizer_config.json", "<|im_start|>assistant", "<|im_start|>model");
+    refused(other, "chat template is sha256 ");
+    change(other, "tokenizer.json", "\"t h\", ", "");
+    refused(other, "tokenizer is sha256 ");
+    assertArrayEquals(before, Files.readAllBytes(out));
+  }
+
+  private void refused(Path path, String part) throws IOException {
+    try (Model another = open(path);
+        Checkpoint weights = Checkpoint.open(path)) {
       DataException e =
           assertThrows(
               DataException.class,
               () ->
                   Distillation.run(another, weights, List.of(data), out, OPTIONS, progress -> {}));
-      assertTrue(e.getMessage().contains("model is sha256 "), e::getMessage);
+      assertTrue(e.getMessage().contains(part), e::getMessage);
     }
-    assertArrayEquals(before, Files.readAllBytes(out));
+  }
+
+  private static void change(Path model, String file, String from, String to) throws IOException {
+    Path path = model.resolve(file);
+    Files.writeString(path, Files.readString(path).replace(from, to));
   }
 
   @Test

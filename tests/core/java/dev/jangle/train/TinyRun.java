@@ -2,7 +2,7 @@ package dev.jangle.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jangle.TinyFolder;
-import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.Machine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +47,7 @@ final class TinyRun {
         .withRows(2)
         .withSeed(7)
         .withCheckpointEvery(5)
-        .withBackend(BackendKind.CPU)
+        .withBackend(Machine.kind())
         .withThreads(1);
   }
 

@@ -1,22 +1,24 @@
 package dev.jangle.train;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jangle.TinyFolder;
-import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Machine;
+import dev.jangle.format.Adapters;
 import dev.jangle.format.Checkpoint;
+import dev.jangle.format.DType;
 import dev.jangle.format.FormatException;
 import dev.jangle.format.LoraAdapter;
+import dev.jangle.format.LoraConfig;
 import dev.jangle.format.SafetensorsFile;
 import dev.jangle.format.TensorFloats;
 import dev.jangle.text.Tokenizer;
@@ -27,6 +29,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,6 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+/** Whole runs on the backend under test; too many for emulated kernels, but not for a GPU. */
 class TrainerTest {
   @TempDir Path folder;
   private TinyRun tiny;
@@ -42,7 +46,6 @@ class TrainerTest {
 
   @BeforeEach
   void prepare() throws IOException {
-    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
     tiny = new TinyRun(folder);
     out = folder.resolve("run");
   }
@@ -123,10 +126,49 @@ class TrainerTest {
     refused(() -> tiny.open(next, options.withSeed(8)), "from is none now, was sha256");
     refused(
         () -> tiny.open(folder.resolve("other"), more.withLora(new LoraOptions(8, 8))),
-        "has rank 4 and scale 2.0, the run has rank 8 and scale 1.0");
+        "has rank 4 and scale 2.0, the run has rank 8 and scale 1.0: give rank 4 and alpha 8.0");
     assertThrows(
         IllegalArgumentException.class,
         () -> tiny.open(folder.resolve("other"), TinyRun.options().withStart(adapter)));
+  }
+
+  /** A third is no float32: the file's strength is rounded, the run's is not. */
+  @Test
+  void aRunGoesOnFromAnAdapterOfAnyStrength() throws IOException {
+    TrainingOptions options = TinyRun.options().withLora(new LoraOptions(3, 4)).withSteps(1);
+    tiny.run(out, options, 0);
+    TrainingOptions more = options.withStart(out.resolve("adapter"));
+    assertEquals(1, tiny.run(folder.resolve("next"), more, 0).size());
+  }
+
+  @Test
+  void aRankStabilizedAdapterNamesTheAlphaThatFitsIt() throws IOException {
+    Path adapter = Adapters.write(folder.resolve("adapter"), tiny.model, 4, 0.02);
+    Path config = adapter.resolve("adapter_config.json");
+    Files.writeString(
+        config, Files.readString(config).replace("rslora\" : false", "rslora\" : true"));
+    TrainingOptions options = TinyRun.options().withStart(adapter).withSteps(1);
+    refused(
+        () -> tiny.open(out, options.withLora(new LoraOptions(4, 8))),
+        "has rank 4 and scale 4.0",
+        "give rank 4 and alpha 16.0");
+    assertEquals(1, tiny.run(out, options.withLora(new LoraOptions(4, 16)), 0).size());
+  }
+
+  @Test
+  void anAdapterOfTheHeadIsNotGoneOnFrom() throws IOException {
+    Path adapter = folder.resolve("adapter");
+    try (Checkpoint base = Checkpoint.open(tiny.model)) {
+      Map<String, float[]> factors = Adapters.random(base, 4, Adapters.ALL, 0.02);
+      factors.put(
+          "base_model.model.lm_head.lora_A.weight", new float[4 * base.config().hiddenSize()]);
+      factors.put(
+          "base_model.model.lm_head.lora_B.weight", new float[base.config().vocabSize() * 4]);
+      LoraConfig config = new LoraConfig(4, 8, false, Adapters.ALL, "tiny");
+      LoraAdapter.write(adapter, config, DType.F32, factors);
+    }
+    TrainingOptions options = TinyRun.options().withLora(new LoraOptions(4, 8)).withStart(adapter);
+    refused(() -> tiny.open(out, options), adapter + " changes lm_head.weight");
   }
 
   @Test
@@ -145,6 +187,25 @@ class TrainerTest {
             TensorFloats.of(last.tensor(name)), TensorFloats.of(model.tensor(name)), name);
       }
     }
+  }
+
+  /** Else the old weights would pass for those of the new run. */
+  @Test
+  void anEarlierRunsResultIsNotTakenForThisOnes() throws IOException {
+    TrainingOptions options = TinyRun.options().withSteps(1);
+    Path model = out.resolve("model");
+    tiny.run(out, options, 0);
+    byte[] before = Files.readAllBytes(model.resolve("model.safetensors"));
+    for (int steps = 0; steps < 2; steps++) {
+      Files.delete(out.resolve("checkpoint-00000" + steps + ".safetensors"));
+    }
+    refused(() -> tiny.run(out, options.withSeed(8), 0), model + ": is an earlier run's result");
+    assertArrayEquals(before, Files.readAllBytes(model.resolve("model.safetensors")));
+
+    Path next = folder.resolve("next");
+    Files.createDirectories(next.resolve("model"));
+    tiny.run(next, options, 0);
+    assertArrayEquals(before, Files.readAllBytes(next.resolve("model/model.safetensors")));
   }
 
   @Test
@@ -252,8 +313,28 @@ class TrainerTest {
         () -> Trainer.open(model, List.of(tiny.data), out, options),
         "model is sha256",
         "was sha256");
+    Path scaled = TinyFolder.chat(folder.resolve("scaled"));
+    Path config = scaled.resolve("config.json");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst(
+                "\\{", "{\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 2.0},"));
+    refused(() -> Trainer.open(scaled, List.of(tiny.data), out, options), "model is sha256");
     Files.writeString(tiny.data, TinyRun.lines(24, "or"));
     refused(() -> tiny.open(out, options), "data file 1 is data.jsonl");
+  }
+
+  /** A GPU's products are not those of the CPU, so that the losses would be others. */
+  @Test
+  void aRunDoesNotGoOnWithOtherProducts() throws IOException {
+    tiny.run(out, TinyRun.options(), 1);
+    Path file = out.resolve("checkpoint-000001.safetensors");
+    String here = " on " + Machine.kind();
+    String there = " at " + Machine.kind();
+    Files.writeString(file, Files.readString(file, ISO_8859_1).replace(here, there), ISO_8859_1);
+    refused(
+        () -> tiny.open(out, TinyRun.options()), "products is ", here + " now, was ", there + ".");
   }
 
   private static void refused(Executable executable, String... parts) {
@@ -277,7 +358,7 @@ class TrainerTest {
     Files.copy(tiny.model.resolve("model.safetensors"), file, StandardCopyOption.REPLACE_EXISTING);
     FormatException foreign =
         assertThrows(FormatException.class, () -> tiny.open(out, TinyRun.options()));
-    assertTrue(foreign.getMessage().contains("not a checkpoint of a training run"));
+    assertTrue(foreign.getMessage().contains("not a checkpoint of a training run of this version"));
     Files.write(file, bytes);
     assertEquals(11, tiny.run(out, TinyRun.options(), 0).size());
   }

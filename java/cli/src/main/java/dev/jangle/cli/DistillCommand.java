@@ -159,7 +159,10 @@ final class DistillCommand implements Callable<Integer> {
     part(text, "left out, looping", end.count(DistillOutcome.LOOP));
     part(text, "left out, no answer", end.count(DistillOutcome.EMPTY));
     part(text, "left out, longer than the context", end.count(DistillOutcome.TOO_LONG));
-    part(text, "left out, refused by the chat template", end.count(DistillOutcome.REFUSED));
+    part(
+        text,
+        "left out, refused by the chat template or begun with an answer",
+        end.count(DistillOutcome.REFUSED));
     part(text, "left out, plain texts", end.count(DistillOutcome.PLAIN_TEXT));
     line(
         text,

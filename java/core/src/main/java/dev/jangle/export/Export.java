@@ -48,7 +48,7 @@ public final class Export {
       Checkpoint model, LoraAdapter adapter, DType format, Path folder, LoadProgress progress)
       throws IOException {
     require(format, HUGGING_FACE, "a Hugging Face folder");
-    requireFree(folder);
+    requireFree(folder, true);
     Path absolute = folder.toAbsolutePath();
     Path part = absolute.resolveSibling(absolute.getFileName() + ".part");
     boolean whole = false;
@@ -80,7 +80,7 @@ public final class Export {
       Checkpoint model, LoraAdapter adapter, DType format, Path file, LoadProgress progress)
       throws IOException {
     require(format, GGUF, "a GGUF file");
-    requireFree(file);
+    requireFree(file, false);
     GgufWriter writer = GgufModel.writer(changed(model, adapter, format, progress), format);
     if (model.tokenizer() instanceof TokenizerSource.HuggingFace source) {
       TokenizerExport.gguf(source, model.config().vocabSize(), writer);
@@ -108,9 +108,9 @@ public final class Export {
     }
   }
 
-  private static void requireFree(Path path) throws IOException {
+  private static void requireFree(Path path, boolean folder) throws IOException {
     boolean taken = Files.exists(path);
-    if (taken && Files.isDirectory(path)) {
+    if (folder && Files.isDirectory(path)) {
       try (Stream<Path> inside = Files.list(path)) {
         taken = inside.findAny().isPresent();
       }

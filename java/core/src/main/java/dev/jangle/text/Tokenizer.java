@@ -172,6 +172,11 @@ public final class Tokenizer implements AutoCloseable {
     return bytes(id).clone();
   }
 
+  /** The {@code tokenizer.json} that it goes by; one made of a GGUF file's vocabulary. */
+  public String definition() {
+    return new String(json, StandardCharsets.UTF_8);
+  }
+
   /** One more than the largest id that has a token. */
   public int vocabSize() {
     return table.size();

@@ -14,7 +14,7 @@ public enum DistillOutcome {
   EMPTY,
   /** Left out: the first question is longer than the context. */
   TOO_LONG,
-  /** Left out: the chat template refuses the conversation. */
+  /** Left out: the chat template refuses the conversation, or it begins with an answer. */
   REFUSED,
   /** Left out: a plain text has no answers. */
   PLAIN_TEXT;

@@ -144,6 +144,9 @@ public final class Distillation {
     facts.put("unfinished", options.unfinished().toString());
     facts.put("most-repetition", Double.toString(options.mostRepetition()));
     facts.put("model", "sha256 " + Fingerprint.of(weights));
+    String template = model.tokenizer().chatTemplate().orElseThrow().source();
+    facts.put("tokenizer", "sha256 " + Fingerprint.of(model.tokenizer().definition()));
+    facts.put("chat template", "sha256 " + Fingerprint.of(template));
     for (int i = 0; i < files.size(); i++) {
       facts.put(
           "data file " + (i + 1),
@@ -185,6 +188,10 @@ public final class Distillation {
   private boolean start(int place, Conversation conversation) {
     if (!conversation.advance()) {
       conversation.outcome = DistillOutcome.KEPT;
+      return false;
+    }
+    if (conversation.messages.isEmpty()) { // templates make nothing of it, or an opening alone
+      conversation.outcome = DistillOutcome.REFUSED;
       return false;
     }
     try {

@@ -41,12 +41,10 @@ final class Fingerprint {
     return fingerprint.hex();
   }
 
-  /** Of the weights, and of the constants that no weight shows. */
+  /** Of the weights, and of the sizes and constants that they do not show. */
   static String of(Checkpoint checkpoint) {
     Fingerprint fingerprint = new Fingerprint();
-    var config = checkpoint.config();
-    fingerprint.add(
-        "%s %s %s".formatted(config.architecture(), config.rmsNormEps(), config.ropeTheta()));
+    fingerprint.add(checkpoint.config().toString());
     for (String name : new TreeSet<>(checkpoint.names())) {
       Tensor tensor = checkpoint.tensor(name);
       fingerprint.add("%s %s %s".formatted(name, tensor.dtype(), Arrays.toString(tensor.shape())));
@@ -56,6 +54,13 @@ final class Fingerprint {
         fingerprint.digest.update(tensor.data().asSlice(at, count).asByteBuffer());
       }
     }
+    return fingerprint.hex();
+  }
+
+  /** Of a text. */
+  static String of(String text) {
+    Fingerprint fingerprint = new Fingerprint();
+    fingerprint.add(text);
     return fingerprint.hex();
   }
 

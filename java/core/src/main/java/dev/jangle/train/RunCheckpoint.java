@@ -23,7 +23,7 @@ import java.util.Set;
  */
 final class RunCheckpoint {
   private static final String KIND = "jangle.kind";
-  private static final String KIND_VALUE = "training checkpoint 1";
+  private static final String KIND_VALUE = "training checkpoint 2";
   private static final String IDENTITY = "run.";
   private static final String FIRST = "first_moment.";
   private static final String SECOND = "second_moment.";
@@ -80,7 +80,8 @@ final class RunCheckpoint {
       Map<String, String> metadata = read.metadata();
       if (!KIND_VALUE.equals(metadata.get(KIND))) {
         throw new FormatException(
-            file, "is not a checkpoint of a training run; train into another folder");
+            file,
+            "is not a checkpoint of a training run of this version; train into another folder");
       }
       requireSame(file, identity, metadata);
       requireTensors(file, read, state.layout);

@@ -99,6 +99,17 @@ final class RunFolder implements AutoCloseable {
     return path.resolve("log.jsonl");
   }
 
+  /** Whether something is there under a name; an empty folder is nothing. */
+  boolean has(String name) throws IOException {
+    Path file = path.resolve(name);
+    if (!Files.isDirectory(file)) {
+      return Files.exists(file);
+    }
+    try (var inside = Files.list(file)) {
+      return inside.findAny().isPresent();
+    }
+  }
+
   /** Where the checkpoint after so many steps lies. */
   Path checkpoint(int steps) {
     return path.resolve(String.format(Locale.ROOT, "checkpoint-%06d.safetensors", steps));

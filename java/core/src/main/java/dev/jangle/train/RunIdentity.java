@@ -14,7 +14,7 @@ import java.util.Set;
 
 /**
  * All that decides what a run computes, as texts under names that a person knows: two runs with
- * equal ones give equal weights on one backend. Immutable.
+ * equal ones give equal weights on one machine. Immutable.
  *
  * @param facts in the order in which they are shown
  */
@@ -27,9 +27,15 @@ record RunIdentity(Map<String, String> facts) {
    * Reads all files once more for their fingerprints.
    *
    * @param steps of the run, also where the options give epochs
+   * @param products how they are computed, and where
    */
   static RunIdentity of(
-      Checkpoint model, List<Path> files, TrainingData data, TrainingOptions options, int steps)
+      Checkpoint model,
+      List<Path> files,
+      TrainingData data,
+      TrainingOptions options,
+      int steps,
+      String products)
       throws IOException {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("weights", options.lora().map(LoraOptions::toString).orElse("all"));
@@ -48,6 +54,7 @@ record RunIdentity(Map<String, String> facts) {
     facts.put("seed", Long.toString(options.seed()));
     facts.put("learn-prompts", Boolean.toString(options.learnPrompts()));
     facts.put("too-long", options.tooLong().toString());
+    facts.put("products", products);
     facts.put("model", "sha256 " + Fingerprint.of(model));
     for (int i = 0; i < files.size(); i++) {
       facts.put(

@@ -12,7 +12,6 @@ import dev.jangle.format.ModelConfig;
 import dev.jangle.format.Tensor;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -82,10 +81,12 @@ public final class Trainer implements AutoCloseable {
       data.requireVocabulary(config.vocabSize());
       batches = new Batches(data.samples(), options.noise(), options.seed(), options.length());
       schedule = schedule(options, batches);
-      identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps());
       watch = new LossWatch(config.vocabSize());
       folder = opened(RunFolder.open(out));
       backend = opened(Backend.open(options.backend(), options.threads(), null));
+      DType factors = backend.kind() == BackendKind.CUDA ? DType.BF16 : DType.F32;
+      String products = factors + " on " + backend.kind();
+      identity = RunIdentity.of(checkpoint, files, data, options, schedule.steps(), products);
       kernels = opened(backend.newKernels());
       state = opened(state(checkpoint));
       AdamW usual = AdamW.usual();
@@ -96,7 +97,7 @@ public final class Trainer implements AutoCloseable {
               new TrainingStep(
                   backend,
                   kernels,
-                  backend.kind() == BackendKind.CUDA ? DType.BF16 : DType.F32,
+                  factors,
                   config,
                   state,
                   optimizer,
@@ -158,10 +159,21 @@ public final class Trainer implements AutoCloseable {
 
   private static void requireSame(LoraOptions lora, LoraAdapter start) {
     LoraConfig config = start.config();
-    if (config.rank() != lora.rank() || config.scale() != lora.scale()) {
+    float scale = (float) lora.scale();
+    if (config.rank() != lora.rank() || config.scale() != scale) {
+      // What it is trained with is never rank-stabilized, so that its own alpha may not fit.
+      double alpha =
+          config.rankStabilized() ? (double) config.scale() * config.rank() : config.alpha();
       throw new TrainingException(
-          "%s has rank %d and scale %s, the run has rank %d and scale %s: give the adapter's rank and alpha"
-              .formatted(start.path(), config.rank(), config.scale(), lora.rank(), lora.scale()));
+          "%s has rank %d and scale %s, the run has rank %d and scale %s: give rank %d and alpha %s"
+              .formatted(
+                  start.path(),
+                  config.rank(),
+                  config.scale(),
+                  lora.rank(),
+                  scale,
+                  config.rank(),
+                  alpha));
     }
   }
 
@@ -238,12 +250,16 @@ public final class Trainer implements AutoCloseable {
    * @return whether the run is at its end
    * @throws IOException where a file cannot be written, such as on a full disk; the last checkpoint
    *     is whole
-   * @throws TrainingException where the loss is not a number or explodes, naming step and samples;
-   *     the last checkpoint is kept
+   * @throws TrainingException where the run begins, but an earlier one's result is there; where the
+   *     loss is not a number or explodes, naming step and samples: the last checkpoint is kept
    */
   public boolean run(Consumer<TrainingEvent> listener) throws IOException {
     int begun = stepsDone();
     if (begun == 0) {
+      if (folder.has(resultName())) {
+        throw new TrainingException(
+            result() + ": is an earlier run's result; remove it, or train into another folder");
+      }
       save(listener); // a full disk or another run's folder is found now, not after hours
     }
     try (RunLog log = RunLog.open(folder.log(), begun)) {
@@ -266,7 +282,7 @@ public final class Trainer implements AutoCloseable {
     }
     boolean finished = stepsDone() == steps();
     // A model's folder appears whole; an adapter's may have been left by a run that was killed.
-    if (finished && (options.lora().isPresent() || !Files.exists(result()))) {
+    if (finished && (options.lora().isPresent() || !folder.has(resultName()))) {
       write(result());
     }
     return finished;
@@ -277,7 +293,11 @@ public final class Trainer implements AutoCloseable {
    * are trained; see {@link #write}.
    */
   public Path result() {
-    return folder.path().resolve(options.lora().isPresent() ? "adapter" : "model");
+    return folder.path().resolve(resultName());
+  }
+
+  private String resultName() {
+    return options.lora().isPresent() ? "adapter" : "model";
   }
 
   /**

@@ -82,7 +82,7 @@ final class TrainingState implements AutoCloseable {
    * The adapters of an earlier run, with new moments; no steps are done.
    *
    * @param start of this rank
-   * @throws TrainingException where it lacks a linear layer
+   * @throws TrainingException where it lacks a linear layer, or changes the LM head
    */
   static TrainingState adapter(
       Backend backend,
@@ -90,6 +90,7 @@ final class TrainingState implements AutoCloseable {
       Checkpoint checkpoint,
       LoraOptions lora,
       LoraAdapter start) {
+    requireNoHead(start);
     TrainingState state = new TrainingState(backend, checkpoint.config(), lora);
     return state.filled(
         () -> {
@@ -98,6 +99,14 @@ final class TrainingState implements AutoCloseable {
             state.weights.set(kernels, slot, values(start, slot.name()));
           }
         });
+  }
+
+  private static void requireNoHead(LoraAdapter start) {
+    if (start.values(ParameterLayout.adapterDown("lm_head")).isPresent()) {
+      throw new TrainingException(
+          "%s changes lm_head.weight, which adapters in training do not; export the model with it, and train that"
+              .formatted(start.path()));
+    }
   }
 
   private static float[] values(LoraAdapter start, String name) {

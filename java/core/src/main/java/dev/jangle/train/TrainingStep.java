@@ -87,7 +87,11 @@ final class TrainingStep implements AutoCloseable {
    * @throws IllegalArgumentException where no batch has a label
    */
   Result run(List<PackedBatch> batches, boolean drafts, double rate) {
-    double labels = batches.stream().mapToDouble(PackedBatch::weight).sum() * (drafts ? 2 : 1);
+    double labels = 0;
+    for (PackedBatch batch : batches) {
+      // Which labels a batch has next does not depend on what its drafts will be.
+      labels += batch.weight() + (drafts ? batch.next(batch.inputs()).weight() : 0);
+    }
     if (labels == 0) {
       throw new IllegalArgumentException(
           "none of the step's %d batches has a label".formatted(batches.size()));
