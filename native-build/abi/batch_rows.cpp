@@ -90,7 +90,7 @@ int32_t BatchRows::SetSampling(int32_t of_sequence, float temperature, int32_t t
 
 int32_t BatchRows::CheckRows(int32_t rows, const int32_t* tokens, const int32_t* sequences,
                              const int32_t* parents, int32_t sequences_used,
-                             const int32_t* committed) const {
+                             const int32_t* committed, const int32_t* page_tables) const {
   // `first` is the first row of the row's sequence; `chain` whether every row of it so far is the
   // child of the row before it.
   int32_t first = 0;
@@ -121,6 +121,12 @@ int32_t BatchRows::CheckRows(int32_t rows, const int32_t* tokens, const int32_t*
     JG_REQUIRE(last_page < max_pages,
                "jg_batch_set: sequence %d needs page %lld; the batch holds %d", own,
                static_cast<long long>(last_page), max_pages);
+    // A row behind the first needs at most one page more than the row before it.
+    for (int64_t p = i == first ? 0 : last_page; p <= last_page; p++) {
+      const int32_t page = page_tables[int64_t{own} * max_pages + p];
+      JG_REQUIRE(page >= 0, "jg_batch_set: sequence %d: page %lld of its table is %d", own,
+                 static_cast<long long>(p), page);
+    }
   }
   return JG_OK;
 }
@@ -137,7 +143,8 @@ int32_t BatchRows::Set(int32_t rows, int32_t padded_rows, const int32_t* tokens,
              "jg_batch_set: %d rows padded to %d; the batch holds %d", rows, padded_rows, max_rows);
   JG_REQUIRE(sequences_used > 0 && sequences_used <= max_sequences,
              "jg_batch_set: %d sequences; the batch holds 1 to %d", sequences_used, max_sequences);
-  if (int32_t status = CheckRows(rows, tokens, sequences, parents, sequences_used, committed)) {
+  if (int32_t status =
+          CheckRows(rows, tokens, sequences, parents, sequences_used, committed, page_tables)) {
     return status;
   }
 

@@ -52,7 +52,8 @@ struct BatchRows {
 
  private:
   int32_t CheckRows(int32_t rows, const int32_t* tokens, const int32_t* sequences,
-                    const int32_t* parents, int32_t sequences_used, const int32_t* committed) const;
+                    const int32_t* parents, int32_t sequences_used, const int32_t* committed,
+                    const int32_t* page_tables) const;
 
   std::vector<Sampling> next_sampling_;
 };

@@ -54,7 +54,11 @@ const char* Verb(Access access) {
 
 std::string Place(uintptr_t address) {
   if (device.Contains(address)) return DescribeDeviceAddress(address);
-  return Format("shared+0x%zx", address - all.shared.base);
+  const size_t offset = address - all.shared.base;
+  if (offset < all.shared.bytes) return Format("shared+0x%zx", offset);
+  return offset < kMaxSharedBytes
+             ? Format("shared+0x%zx, behind the %zu bytes launched", offset, all.shared.bytes)
+             : Format("%p, which is no memory of the device", reinterpret_cast<void*>(address));
 }
 
 std::string Describe(const Request& request) {
@@ -152,15 +156,7 @@ void OtherAccess(const Fiber& fiber, const Request& request) {
     if (InConstantData(request.address, request.bytes)) return;
   }
   if (InHostAllocation(reinterpret_cast<const void*>(request.address), request.bytes)) return;
-  const uintptr_t shared = reinterpret_cast<uintptr_t>(fiber.block->shared);
-  const std::string place = request.address - shared < kMaxSharedBytes
-                                ? Format("shared+0x%zx, behind the %zu bytes launched",
-                                         request.address - shared, fiber.block->grid->shared_bytes)
-                                : Format("%p, which is no memory of the device",
-                                         reinterpret_cast<void*>(request.address));
-  Say(Format("%s of %zu bytes at ", Verb(request.access), request.bytes) + place + "\n  in " +
-      DescribeCode(request.code));
-  Abandon(cudaErrorIllegalAddress, "out of bounds");
+  Fail(cudaErrorIllegalAddress, "out of bounds", request);
 }
 
 void KernelAccess(const Fiber& fiber, const Request& request) {
@@ -202,13 +198,14 @@ void MisalignedPointer(const void* address, size_t alignment, const char* file, 
   if (Current() == nullptr || Current()->in_runtime) return;
   const Call call;
   Say("access at " + Place(reinterpret_cast<uintptr_t>(address)) +
-      Format(", which is no multiple of %zu\n  in %s:%u", alignment, file, line));
+      Format("; that is no multiple of %zu\n  in %s:%u", alignment, file, line));
   Abandon(cudaErrorMisalignedAddress, "misaligned");
 }
 
 void BeginLaunch(const Grid& grid) {
   if (!checked) return;
   all.clocks.BeginLaunch(static_cast<int>(grid.block.x * grid.block.y * grid.block.z));
+  all.device_history.BeginLaunch();
 }
 
 void BeginBlock(Block& block) {

@@ -84,6 +84,8 @@ void Clocks::Join(const int* threads, int count) {
 
 void Clocks::Fence(int thread, bool whole_device) {
   Thread& mine = threads_[static_cast<size_t>(thread)];
+  mine.acquired = Union(mine.acquired, whole_device ? mine.pending : WithinBlock(mine.pending));
+  if (whole_device) mine.pending = 0;
   const auto keep = [&](Snapshot& fence) {
     Hold(mine.known);
     if (fence.step != 0) Drop(fence.known);
@@ -105,8 +107,8 @@ void Clocks::Atomic(int thread, uintptr_t address, bool shared) {
   }
   std::vector<Release>& releases = places_[found->second];
   if (!releases.empty()) {
-    lists_.push_back({{found->second, static_cast<uint32_t>(releases.size())}});
-    mine.acquired = Union(mine.acquired, static_cast<uint32_t>(lists_.size() - 1));
+    lists_.push_back({{{found->second, static_cast<uint32_t>(releases.size()), true}}});
+    mine.pending = Union(mine.pending, static_cast<uint32_t>(lists_.size() - 1));
   }
   const auto release = [&](const Snapshot& fence, bool whole_device) {
     if (fence.step == 0) return;
@@ -117,21 +119,30 @@ void Clocks::Atomic(int thread, uintptr_t address, bool shared) {
   if (mine.block_fence.step != mine.device_fence.step) release(mine.block_fence, false);
 }
 
-bool Clocks::Acquired(uint32_t list, const Stamp& access, int depth) const {
-  for (const Learnt& learnt : lists_[list]) {
-    const std::vector<Release>& releases = places_[learnt.place];
-    for (uint32_t i = 0; i < learnt.count; i++) {
-      const Release& release = releases[i];
-      if (!release.whole_device && release.run != run_) continue;
-      if (release.run == access.run &&
-          (release.thread == access.thread
-               ? access.step <= release.snapshot.step
-               : Known(release.snapshot.known)[access.thread] >= access.step)) {
-        return true;
-      }
-      if (release.snapshot.acquired != 0 && depth > 0 &&
-          Acquired(release.snapshot.acquired, access, depth - 1)) {
-        return true;
+// Looks at a list's releases, and at the lists that were held where those were made. Not by calls
+// of itself: a thread's stack is small, and the way may lead through all blocks.
+bool Clocks::Acquired(uint32_t list, const Stamp& access) {
+  const uint64_t question = ++questions_;
+  to_look_at_.assign(1, {list, run_});
+  while (!to_look_at_.empty()) {
+    const Held held = to_look_at_.back();
+    to_look_at_.pop_back();
+    if (lists_[held.list].question == question) continue;
+    lists_[held.list].question = question;
+    for (const Learnt& learnt : lists_[held.list].learnt) {
+      const std::vector<Release>& releases = places_[learnt.place];
+      for (uint32_t i = 0; i < learnt.count; i++) {
+        const Release& release = releases[i];
+        if (!(release.whole_device && learnt.whole_device) && release.run != held.run) continue;
+        if (release.run == access.run &&
+            (release.thread == access.thread
+                 ? access.step <= release.snapshot.step
+                 : Known(release.snapshot.known)[access.thread] >= access.step)) {
+          return true;
+        }
+        if (release.snapshot.acquired != 0) {
+          to_look_at_.push_back({release.snapshot.acquired, release.run});
+        }
       }
     }
   }
@@ -141,17 +152,26 @@ bool Clocks::Acquired(uint32_t list, const Stamp& access, int depth) const {
 uint32_t Clocks::Union(uint32_t a, uint32_t b) {
   if (a == b || b == 0) return a;
   if (a == 0) return b;
-  std::vector<Learnt> both = lists_[a];
-  for (const Learnt& learnt : lists_[b]) {
-    const auto same = std::find_if(
-        both.begin(), both.end(), [&](const Learnt& other) { return other.place == learnt.place; });
+  std::vector<Learnt> both = lists_[a].learnt;
+  for (const Learnt& learnt : lists_[b].learnt) {
+    const auto same = std::find_if(both.begin(), both.end(), [&](const Learnt& other) {
+      return other.place == learnt.place && other.whole_device == learnt.whole_device;
+    });
     if (same == both.end()) {
       both.push_back(learnt);
     } else {
       same->count = std::max(same->count, learnt.count);
     }
   }
-  lists_.push_back(std::move(both));
+  lists_.push_back({std::move(both)});
+  return static_cast<uint32_t>(lists_.size() - 1);
+}
+
+uint32_t Clocks::WithinBlock(uint32_t list) {
+  if (list == 0) return 0;
+  std::vector<Learnt> learnt = lists_[list].learnt;
+  for (Learnt& each : learnt) each.whole_device = false;
+  lists_.push_back({std::move(learnt)});
   return static_cast<uint32_t>(lists_.size() - 1);
 }
 

@@ -7,21 +7,29 @@ uint64_t Key(uint32_t high, uint32_t low) { return (uint64_t{high} << 32) | low;
 
 }  // namespace
 
+void History::BeginLaunch() {
+  readers_.assign(1, {});
+  block_reads_.assign(1, {});
+}
+
 void History::BeginBlock(bool new_cells) {
   if (new_cells) {
     parts_.clear();
     free_parts_.clear();
+    BeginLaunch();
   }
-  readers_.assign(1, {});
   added_.clear();
   interned_.clear();
+  settled_.clear();
   last_added_key_ = 0;
+  last_settled_key_ = 0;
   last_checked_ = 0;
+  last_checked_earlier_ = 0;
 }
 
 bool History::Stale(const Cell& cell) const {
   const uint32_t first = clocks_.first_run();
-  return cell.write_run < first && cell.read_run < first && cell.other_run < first;
+  return cell.write_run < first && cell.read_run < first;
 }
 
 // The four cells of the single bytes of a cell, or null if it is not and need not be split.
@@ -88,43 +96,59 @@ bool History::RecordWhole(Cell& cell, Access access, int thread, uint32_t site,
   return true;
 }
 
-bool History::ReadsOrdered(const Cell& cell, int thread, Conflict* conflict) {
-  if (cell.other_run >= clocks_.first_run()) {
-    // Of that block only its number is known: its very first step must come before this one.
-    const Stamp other{cell.other_run, 0, 1};
-    if (!clocks_.Ordered(other, thread)) {
-      *conflict = {"read", other, 0};
-      return false;
-    }
-  }
+bool History::ReadsOrdered(Cell& cell, int thread, Conflict* conflict) {
   if (cell.read_run < clocks_.first_run()) return true;
-  if (cell.read_run != clocks_.run()) {
-    const Stamp read{cell.read_run, cell.read_thread, cell.read_step};
-    *conflict = {"read", read, 0};
-    return clocks_.Ordered(read, thread);
+  Settle(cell);
+  const uint64_t earlier_key = Key(cell.earlier_reads, clocks_.StepIdOf(thread));
+  if (earlier_key != last_checked_earlier_) {
+    for (uint32_t at = cell.earlier_reads; at != 0; at = block_reads_[at].rest) {
+      if (!SetOrdered(block_reads_[at].run, block_reads_[at].set, thread, conflict)) return false;
+    }
+    last_checked_earlier_ = earlier_key;
   }
   const uint64_t key = Key(cell.reads, clocks_.StepIdOf(thread));
   if (key == last_checked_) return true;
-  for (uint32_t set = cell.reads; set != 0; set = readers_[set].rest) {
-    const Stamp read{cell.read_run, readers_[set].thread, readers_[set].step};
+  if (!SetOrdered(cell.read_run, cell.reads, thread, conflict)) return false;
+  last_checked_ = key;
+  return true;
+}
+
+bool History::SetOrdered(uint32_t run, uint32_t set, int thread, Conflict* conflict) {
+  for (; set != 0; set = readers_[set].rest) {
+    const Stamp read{run, readers_[set].thread, readers_[set].step};
     if (!clocks_.Ordered(read, thread)) {
       *conflict = {"read", read, readers_[set].site};
       return false;
     }
   }
-  last_checked_ = key;
   return true;
 }
 
-void History::AddReader(Cell& cell, int thread, uint32_t site) {
-  if (cell.read_run != clocks_.run()) {
-    if (cell.read_run >= clocks_.first_run()) cell.other_run = cell.read_run;
-    cell.read_run = clocks_.run();
-    cell.reads = 0;
+// Makes the running block the one whose readers `reads` holds.
+void History::Settle(Cell& cell) {
+  if (cell.read_run == clocks_.run()) return;
+  if (cell.read_run < clocks_.first_run()) {
+    cell.earlier_reads = 0;
+  } else {
+    const uint64_t key = Key(cell.earlier_reads, cell.reads);
+    if (key != last_settled_key_) {
+      const auto [found, fresh] = settled_.try_emplace(key, 0u);
+      if (fresh) {
+        found->second = static_cast<uint32_t>(block_reads_.size());
+        block_reads_.push_back({cell.earlier_reads, cell.read_run, cell.reads});
+      }
+      last_settled_key_ = key;
+      last_settled_ = found->second;
+    }
+    cell.earlier_reads = last_settled_;
   }
+  cell.read_run = clocks_.run();
+  cell.reads = 0;
+}
+
+void History::AddReader(Cell& cell, int thread, uint32_t site) {
+  Settle(cell);
   cell.reads = Add(cell.reads, thread, site);
-  cell.read_thread = static_cast<uint16_t>(thread);
-  cell.read_step = clocks_.StepOf(thread);
 }
 
 // Readers that come before this one need not be kept: what comes after it comes after them.

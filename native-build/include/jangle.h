@@ -169,7 +169,9 @@ JG_API int32_t jg_batch_create(jg_context* context, int32_t max_rows, int32_t ma
 JG_API int32_t jg_batch_destroy(jg_batch* batch);
 /* Host arrays: tokens, sequences, parents [rows]; committed [sequence_count]; pages
    [sequence_count][max_pages], the page table of each sequence: slot s lies in page
-   pages[s / JG_PAGE], at s % JG_PAGE. All are checked; nothing changes when one is wrong. */
+   pages[s / JG_PAGE], at s % JG_PAGE. All are checked; nothing changes when one is wrong. Of the
+   page tables only the entries that the rows reach are read, and a page is only refused where it is
+   negative: how many pages a cache has, the batch does not know. */
 JG_API int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
                             const int32_t* sequences, const int32_t* parents,
                             int32_t sequence_count, const int32_t* committed, const int32_t* pages);

@@ -243,6 +243,17 @@ TEST(memory_report_text) {
   CHECK(sticky.find(report) != std::string::npos);
 }
 
+TEST(memory_report_names_what_is_no_device_memory) {
+  SKIP_UNLESS_CHECKED();
+  const int* odd = reinterpret_cast<const int*>(uintptr_t{0x12345});
+  emulation::ResetReports();
+  CHECK_EQ(RunFollow(odd), cudaErrorMisalignedAddress);
+  const std::string report = emulation::LastReport();
+  emulation::ResetReports();
+  CHECK_CONTEXT("%s", report.c_str());
+  CHECK(report.find("at 0x12345, which is no memory of the device") != std::string::npos);
+}
+
 // After a fault every call fails until the reports are reset.
 TEST(memory_fault_sticks) {
   SKIP_UNLESS_CHECKED();

@@ -173,7 +173,7 @@ __global__ void OthersRead(int* values, int* out, unsigned to) {
   }
 }
 
-enum class LastBlock { kCorrect, kNoFence, kNoBarrier };
+enum class LastBlock { kCorrect, kNoFence, kNoBarrier, kNoFenceAfter, kFenceOfBlockAfter };
 
 // The last block to come adds what all blocks wrote. `partials` holds a value per thread.
 __global__ void AddInLastBlock(int* partials, unsigned* counter, int* sum, LastBlock fault) {
@@ -183,6 +183,11 @@ __global__ void AddInLastBlock(int* partials, unsigned* counter, int* sum, LastB
   if (threadIdx.x == 0) {
     if (fault != LastBlock::kNoFence) __threadfence();
     *last = atomicAdd(counter, 1u) == gridDim.x - 1 ? 1u : 0u;
+    if (fault == LastBlock::kFenceOfBlockAfter) {
+      __threadfence_block();
+    } else if (fault != LastBlock::kNoFenceAfter) {
+      __threadfence();
+    }
   }
   __syncthreads();
   if (*last == 0) return;
@@ -192,6 +197,35 @@ __global__ void AddInLastBlock(int* partials, unsigned* counter, int* sum, LastB
     *sum = total;
     *counter = 0;
   }
+}
+
+// Each block reads `value`, by all threads or by that alone which counts; the last to come writes
+// it.
+__global__ void LastBlockWrites(int* value, unsigned* counter, int* out, bool all_read,
+                                bool barrier_in_first) {
+  constexpr unsigned kCounting = 32;
+  if (all_read || threadIdx.x == kCounting) out[blockIdx.x * blockDim.x + threadIdx.x] = *value;
+  if (blockIdx.x != 0 || barrier_in_first) __syncthreads();
+  if (threadIdx.x != kCounting) return;
+  __threadfence();
+  const bool last = atomicAdd(counter, 1u) == gridDim.x - 1;
+  __threadfence();
+  if (last) *value = 1;
+}
+
+// What the first block to come wrote, the last one reads. Each learns of it from the one before, by
+// a counter of these two alone; `deaf` does not.
+__global__ void HandOn(int* value, unsigned* arrivals, unsigned* links, int* out, unsigned deaf) {
+  const unsigned place = atomicAdd(arrivals, 1u);  // no fence before it: this gives no order
+  if (place > 0 && place != deaf) {
+    while (atomicAdd(&links[place - 1], 0u) == 0) {
+    }
+  }
+  __threadfence();
+  if (place == 0) *value = 1;
+  if (place == gridDim.x - 1) *out = *value;
+  __threadfence();
+  atomicAdd(&links[place], 1u);
 }
 
 // A histogram by atomics, then read.
@@ -229,6 +263,24 @@ cudaError_t RunLastBlock(LastBlock fault) {
                                    nullptr, partials.data(), counter.data(), sum.data(), fault);
   if (error == cudaSuccess) CHECK_EQ(sum.Download()[0], static_cast<int>(kBlocks * 64));
   return error;
+}
+
+cudaError_t RunLastBlockWrites(unsigned blocks, bool all_read, bool barrier_in_first) {
+  DeviceArray<int> value(std::vector<int>(1, 5));
+  DeviceArray<unsigned> counter(std::vector<unsigned>(1, 0));
+  DeviceArray<int> out(blocks * 64);
+  return Launch(LastBlockWrites, dim3(blocks), dim3(64), 0, nullptr, value.data(), counter.data(),
+                out.data(), all_read, barrier_in_first);
+}
+
+cudaError_t RunHandOn(unsigned deaf) {
+  constexpr unsigned kBlocks = 12;
+  DeviceArray<int> value(std::vector<int>(1, 0));
+  DeviceArray<unsigned> arrivals(std::vector<unsigned>(1, 0));
+  DeviceArray<unsigned> links(std::vector<unsigned>(kBlocks, 0));
+  DeviceArray<int> out(1);
+  return Launch(HandOn, dim3(kBlocks), dim3(1), 0, nullptr, value.data(), arrivals.data(),
+                links.data(), out.data(), deaf);
 }
 
 }  // namespace
@@ -339,7 +391,26 @@ TEST(race_last_block) {
   SKIP_UNLESS_CHECKED();
   ExpectFault("race", cudaErrorLaunchFailure, [] { return RunLastBlock(LastBlock::kNoFence); });
   ExpectFault("race", cudaErrorLaunchFailure, [] { return RunLastBlock(LastBlock::kNoBarrier); });
+  for (const LastBlock fault : {LastBlock::kNoFenceAfter, LastBlock::kFenceOfBlockAfter}) {
+    ExpectFault("race", cudaErrorLaunchFailure, [&] { return RunLastBlock(fault); });
+  }
   ExpectSilence([] { return RunLastBlock(LastBlock::kCorrect); });
+}
+
+TEST(race_last_block_writes_what_others_read) {
+  SKIP_UNLESS_CHECKED();
+  for (unsigned blocks = 3; blocks <= 8; blocks++) {
+    ExpectFault("race", cudaErrorLaunchFailure,
+                [&] { return RunLastBlockWrites(blocks, true, false); });
+    ExpectSilence([&] { return RunLastBlockWrites(blocks, true, true); });
+    ExpectSilence([&] { return RunLastBlockWrites(blocks, false, true); });
+  }
+}
+
+TEST(race_order_handed_on_by_many_blocks) {
+  SKIP_UNLESS_CHECKED();
+  ExpectFault("race", cudaErrorLaunchFailure, [] { return RunHandOn(6); });
+  ExpectSilence([] { return RunHandOn(0); });
 }
 
 TEST(race_atomic_and_plain) {

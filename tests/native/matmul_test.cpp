@@ -68,6 +68,23 @@ std::vector<float> IntegerRows(Random& random, int64_t rows, int64_t k, int32_t 
   return x;
 }
 
+// Blocks of scale 1 and minimum 0 of which every byte is the same; so are its two halves where each
+// is a weight.
+FileWeights SameBytes(int32_t dtype, int64_t n, int64_t k, uint8_t byte) {
+  FileWeights w = {dtype, n, k, {}, {}};
+  const uint16_t one = FloatToHalf(1);
+  const bool wide = dtype == JG_Q8_0;
+  for (int64_t block = 0; block < n * k / 32; block++) {
+    w.bytes.push_back(static_cast<uint8_t>(one));
+    w.bytes.push_back(static_cast<uint8_t>(one >> 8));
+    if (dtype == JG_Q4_1) w.bytes.insert(w.bytes.end(), 2, uint8_t{0});
+    w.bytes.insert(w.bytes.end(), wide ? 32 : 16, byte);
+  }
+  const int value = wide ? static_cast<int8_t>(byte) : (byte & 15) - (dtype == JG_Q4_0 ? 8 : 0);
+  w.values.assign(static_cast<size_t>(n * k), static_cast<float>(value));
+  return w;
+}
+
 // What the activations of a row count as: int8 blocks for the formats of blocks.
 std::vector<float> Rounded(const std::vector<float>& x, int32_t dtype, const char* tier) {
   std::vector<float> rounded = x;
@@ -132,6 +149,29 @@ TEST(matmul_of_integers_is_exact) {
       }
     }
   });
+}
+
+// Sums of a block's products are kept in 16 or 32 bits, which these fill as far as any can.
+TEST(matmul_of_the_largest_blocks_is_exact) {
+  const int64_t n = 17;
+  const int64_t k = 64;
+  const int64_t rows = 9;
+  for (const Tier& tier : Tiers()) {
+    for (int32_t dtype = JG_Q8_0; dtype <= JG_Q4_1; dtype++) {
+      const bool wide = dtype == JG_Q8_0;
+      for (const int byte : {wide ? 0x80 : 0xff, wide ? 0x7f : 0x00}) {
+        const FileWeights w = SameBytes(dtype, n, k, static_cast<uint8_t>(byte));
+        const Packed packed(*tier.kernels, w);
+        for (const float activation : {127.0f, -127.0f}) {
+          CHECK_CONTEXT("tier %s, %s, bytes 0x%02x, activations %g", tier.name, kFormatNames[dtype],
+                        byte, static_cast<double>(activation));
+          const std::vector<float> x(static_cast<size_t>(rows * k), activation);
+          const float sum = static_cast<float>(k) * activation * w.values[0];
+          for (float y : Product(*tier.kernels, w, packed, x.data(), rows, 1000)) CHECK_EQ(y, sum);
+        }
+      }
+    }
+  }
 }
 
 TEST(matmul_matches_double) {

@@ -247,6 +247,25 @@ TEST(stream_destroyed_while_it_records) {
   CHECK_EQ(DeviceArray<int32_t>(device, 100).Download().size(), 100);
 }
 
+TEST(batch_refuses_a_page_that_its_rows_would_reach_and_that_is_none) {
+  const Device device;
+  jg_batch* batch = nullptr;
+  CHECK_OK(jg_batch_create(device.context(), 2, 2, 3, &batch));
+  const std::vector<int32_t> tokens = {1, 2}, parents = {-1, 0}, committed = {9, JG_PAGE - 1};
+  const auto set = [&](int32_t sequence, const std::vector<int32_t>& pages) {
+    const std::vector<int32_t> sequences = {sequence, sequence};
+    return jg_batch_set(device.stream(), batch, 2, tokens.data(), sequences.data(), parents.data(),
+                        2, committed.data(), pages.data());
+  };
+  CHECK_REFUSED(set(1, {0, 0, 0, -1000000, 3, 0}), JG_INVALID_ARGUMENT,
+                "sequence 1: page 0 of its table is -1000000");
+  CHECK_REFUSED(set(1, {0, 0, 0, 3, -1, 0}), JG_INVALID_ARGUMENT,
+                "sequence 1: page 1 of its table is -1");
+  CHECK_OK(set(1, {-1, -1, -1, 3, 4, -1}));  // of sequence 0 there are no rows
+  CHECK_OK(set(0, {0, -1, -1, -1, -1, -1}));
+  CHECK_OK(jg_batch_destroy(batch));
+}
+
 TEST(limits_of_a_batch_are_checked) {
   const Device device;
   jg_batch* batch = nullptr;
