@@ -26,7 +26,7 @@ public final class NativeAccess {
    */
   public static void require() {
     try {
-      var unused = MemorySegment.NULL.reinterpret(1);
+      var _ = MemorySegment.NULL.reinterpret(1);
     } catch (IllegalCallerException e) {
       throw new IllegalCallerException(
           "Jangle may not call native code; start Java with --enable-native-access=dev.jangle"
