@@ -128,7 +128,7 @@ public final class Backend implements AutoCloseable {
     return tier;
   }
 
-  /** Bytes of memory that are free now. */
+  /** Bytes of memory that are free now; on the CPU within the limit of a container, too. */
   public long freeBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment longs = arena.allocate(JAVA_LONG, 2);
