@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 namespace jangle {
 namespace {
@@ -62,6 +63,15 @@ void NarrowAlong(const std::string& root, std::string path, const Files& files,
   }
 }
 
+// Whether a list such as "cpu,memory" has the name.
+bool Lists(const std::string& list, const char* name) {
+  std::istringstream in(list);
+  for (std::string entry; std::getline(in, entry, ',');) {
+    if (entry == name) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 MemoryLimit LimitOfGroups(const std::string& root) {
@@ -72,10 +82,10 @@ MemoryLimit LimitOfGroups(const std::string& root) {
     const size_t controllers = line.find(':') + 1;
     const size_t path = line.find(':', controllers) + 1;
     if (controllers == 0 || path == 0) continue;
-    const std::string names = "," + line.substr(controllers, path - 1 - controllers) + ",";
-    if (names == ",,") {
+    const std::string names = line.substr(controllers, path - 1 - controllers);
+    if (names.empty()) {
       NarrowAlong(root, line.substr(path), kVersion2, limit);
-    } else if (names.find(",memory,") != std::string::npos) {
+    } else if (Lists(names, "memory")) {
       NarrowAlong(root, line.substr(path), kVersion1, limit);
     }
   }
