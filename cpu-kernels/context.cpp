@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "error.h"
+#include "memory_limit.h"
 
 using jangle::Fail;
 using jangle::Guard;
@@ -40,6 +41,9 @@ void FreeMemory(int64_t* free_bytes, int64_t* total_bytes) {
     }
     std::fclose(file);
   }
+  const MemoryLimit limit = LimitOfGroups();
+  *free_bytes = std::min(*free_bytes, limit.free);
+  *total_bytes = std::min(*total_bytes, limit.total);
 }
 
 // The system describes the cache that the first processor has a share in; sysconf() names all of
@@ -179,8 +183,10 @@ int32_t jg_context_info(jg_context* context, int32_t* threads, int32_t* tier) {
 int32_t jg_memory_info(jg_context* context, int64_t* free_bytes, int64_t* total_bytes) {
   JG_REQUIRE(context != nullptr && free_bytes != nullptr && total_bytes != nullptr,
              "jg_memory_info: null argument");
-  jangle::FreeMemory(free_bytes, total_bytes);
-  return JG_OK;
+  return Guard([&] {
+    jangle::FreeMemory(free_bytes, total_bytes);
+    return JG_OK;
+  });
 }
 
 }  // extern "C"

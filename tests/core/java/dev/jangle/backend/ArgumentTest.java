@@ -294,6 +294,24 @@ class ArgumentTest {
     return new Batch.Rows(new int[count], parents, count, 0, pages);
   }
 
+  /** A launch would copy it again, when it may be gone. */
+  @Test
+  void hostMemoryOfAnArenaIsNotRecorded() {
+    Matrix x = device.output(2, 8);
+    PackedWeight weight = weight(DType.F32, 1, 4);
+    Class<IllegalStateException> type = IllegalStateException.class;
+    String refused = "only memory of Backend.allocateHost can be copied while calls are recorded";
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(16);
+      Refusal.of(type, () -> kernels.capture(() -> kernels.upload(host, x.buffer())), refused);
+      Refusal.of(type, () -> kernels.capture(() -> kernels.download(x.buffer(), host)), refused);
+      Refusal.of(type, () -> kernels.capture(() -> kernels.pack(weight, 0, 1, host)), refused);
+    }
+    Refusal.of(type, () -> kernels.capture(() -> kernels.download(x)), refused);
+    kernels.residual(x, x);
+    kernels.synchronize();
+  }
+
   /** The same address may be something else there. */
   @Test
   void whatIsOfAnotherBackend() {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jangle.ffi.EmulationSettings;
 import dev.jangle.ffi.NativeException;
 import dev.jangle.format.DType;
 import dev.jangle.model.Workspace;
@@ -17,6 +18,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -128,6 +130,25 @@ class BackendTest {
             Long.toString(bytes),
             "free");
       }
+    }
+  }
+
+  @Test
+  @EnabledIfSystemProperty(
+      named = "jangle.library.cuda",
+      matches = ".*cudasim.*",
+      disabledReason = "only the emulation of a GPU pretends that it is lost")
+  void aDeviceThatIsLostIsSaidPlainly() {
+    try (Device device = new Device(Machine.best(1))) {
+      Matrix x = device.output(1, 8);
+      EmulationSettings.set(EmulationSettings.LAUNCH_ERROR, 719); // of a kernel that faulted
+      Refusal.of(
+          BackendException.class,
+          () -> device.kernels.residual(x, x),
+          "the GPU cannot be used any more",
+          "start the process again");
+    } finally {
+      EmulationSettings.reset(EmulationSettings.LAUNCH_ERROR);
     }
   }
 

@@ -9,7 +9,7 @@ import dev.jangle.backend.Machine;
 import dev.jangle.backend.OutOfDeviceMemoryException;
 import dev.jangle.cache.KvCache;
 import dev.jangle.cache.KvPool;
-import dev.jangle.ffi.EmulationMemory;
+import dev.jangle.ffi.EmulationSettings;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
 import dev.jangle.model.Transformer;
@@ -31,12 +31,12 @@ class ScarceMemoryTest {
 
   @AfterEach
   void reset() {
-    EmulationMemory.reset();
+    EmulationSettings.reset(EmulationSettings.MEMORY);
   }
 
   @Test
   void measuringGivesBackWhatItTook() throws IOException {
-    EmulationMemory.limit(PLENTY);
+    EmulationSettings.set(EmulationSettings.MEMORY, PLENTY);
     try (Backend backend = Machine.best(1).open();
         Checkpoint file = Checkpoint.open(DecodeRun.fixture("llama2"));
         Transformer transformer =
@@ -46,7 +46,7 @@ class ScarceMemoryTest {
       assertEquals(PLENTY - used, backend.freeBytes(), "left open");
       for (long missing = GRAIN; missing < needed; missing += needed / 40) {
         long budget = needed - missing;
-        EmulationMemory.limit(used + budget);
+        EmulationSettings.set(EmulationSettings.MEMORY, used + budget);
         assertThrows(
             OutOfDeviceMemoryException.class,
             () -> StepCostMeter.measure(transformer, backend, DType.F16),

@@ -1,10 +1,12 @@
 package dev.jangle.decode;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.DraftKind;
 import dev.jangle.GenerationOptions;
+import dev.jangle.StopReason;
 import dev.jangle.backend.Machine;
 import dev.jangle.ffi.EmulationCounts;
 import dev.jangle.format.DType;
@@ -102,6 +104,38 @@ class StepLaunchesTest {
       assertEquals(
           1 + layers * KERNELS_OF_A_LAYER + 2 + 1, counts().minus(before).kernels(), "kernels");
     }
+  }
+
+  /** Else its passes would still write to pages that are another sequence's by then. */
+  @Test
+  void aPromptThatIsLeftHalfwayIsWaitedFor() throws IOException {
+    try (DecodeRun run =
+        new DecodeRun(DecodeRun.fixture("llama2"), Machine.best(1), DType.F16, 600)) {
+      int[] prompt = new int[400]; // two passes
+      long before = EmulationCounts.read()[3];
+      Decoder decoder = decoder(run, prompt);
+      decoder.prefill(() -> run.cached() > 0);
+      assertEquals(StopReason.CANCELLED, decoder.stopReason());
+      assertEquals(1, EmulationCounts.read()[3] - before, "waits of one that was cancelled");
+      run.truncate(0);
+      Decoder failing = decoder(run, prompt);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              failing.prefill(
+                  () -> {
+                    if (run.cached() > 0) {
+                      throw new IllegalStateException("asked once too often");
+                    }
+                    return false;
+                  }));
+      assertEquals(2, EmulationCounts.read()[3] - before, "waits of one that failed");
+    }
+  }
+
+  private static Decoder decoder(DecodeRun run, int[] prompt) {
+    return run.decoder(
+        prompt, GenerationOptions.defaults(), Set.of(), history -> new PlainPlanner());
   }
 
   private static Counts counts() {

@@ -17,10 +17,10 @@ public final class EmulationCounts {
 
   private EmulationCounts() {}
 
-  /** Kernels, transfers and graphs that were run so far, each by itself. */
+  /** Kernels, transfers and graphs that were run so far, each by itself, and waits for a stream. */
   public static long[] read() {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment counts = arena.allocate(JAVA_LONG, 3);
+      MemorySegment counts = arena.allocate(JAVA_LONG, 4);
       COUNTS.invokeExact(FUNCTION, counts);
       return counts.toArray(JAVA_LONG);
     } catch (Throwable e) {

@@ -130,6 +130,18 @@ class JCudaLibraryTest {
     assertEquals("not a library", Files.readString(planted));
   }
 
+  /** As where a network file system keeps what is mapped. */
+  @Test
+  void aFolderThatCannotBeRemovedIsNoFailure() throws IOException {
+    String cache = System.setProperty(CACHE, folder.toString());
+    try (NativeFolder natives = NativeFolder.with("JCudaRuntime")) {
+      Path used = natives.asTemporaryFolder(() -> Path.of(System.getProperty(TEMPORARY)));
+      Files.createFile(used.resolve(".nfs1"));
+    } finally {
+      System.setProperty(CACHE, cache);
+    }
+  }
+
   @Test
   void theSettingIsRestoredUnlessSomebodyChangedIt() throws IOException {
     try (NativeFolder natives = NativeFolder.with("JCudaRuntime")) {

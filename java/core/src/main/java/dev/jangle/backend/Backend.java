@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.jangle.ffi.Bindings;
+import dev.jangle.ffi.NativeAccess;
 import dev.jangle.ffi.NativeException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -80,7 +81,7 @@ public final class Backend implements AutoCloseable {
         throw new BackendException("the CPU has no tier " + tier, null);
       }
       return new Backend(BackendKind.CPU, library("cpu"), threads, tier, fallback);
-    } catch (NativeException | UnsatisfiedLinkError e) {
+    } catch (NativeException | UnsatisfiedLinkError | IllegalCallerException e) {
       throw new BackendException("the CPU backend cannot be used: " + e.getMessage(), e);
     }
   }
@@ -92,12 +93,13 @@ public final class Backend implements AutoCloseable {
     }
     try {
       return new Backend(BackendKind.CUDA, library("cuda"), 0, null, "");
-    } catch (NativeException | UnsatisfiedLinkError e) {
+    } catch (NativeException | UnsatisfiedLinkError | IllegalCallerException e) {
       throw new BackendException("the CUDA backend cannot be used: " + e.getMessage(), e);
     }
   }
 
   private static Bindings library(String name) {
+    NativeAccess.require();
     return LIBRARIES.computeIfAbsent(name, Bindings::load);
   }
 
@@ -126,7 +128,7 @@ public final class Backend implements AutoCloseable {
     return tier;
   }
 
-  /** Bytes of memory that are free now. */
+  /** Bytes of memory that are free now; on the CPU within the limit of a container, too. */
   public long freeBytes() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment longs = arena.allocate(JAVA_LONG, 2);

@@ -503,11 +503,17 @@ public final class Kernels implements AutoCloseable {
   /** Uploads float32 values into a new buffer. */
   public DeviceBuffer upload(float[] values) {
     DeviceBuffer buffer = backend.allocate((long) values.length * Float.BYTES);
+    boolean whole = false;
     try (Arena step = Arena.ofConfined()) {
       upload(step.allocateFrom(JAVA_FLOAT, values), buffer);
       synchronize();
+      whole = true;
+      return buffer;
+    } finally {
+      if (!whole) {
+        buffer.close();
+      }
     }
-    return buffer;
   }
 
   /** Copies the start of a buffer to native host memory, and waits for it. */
@@ -547,7 +553,10 @@ public final class Kernels implements AutoCloseable {
       for (int i = 0; i < rows.length; i++) {
         backend.check(
             bindings.memory.copyToHost(
-                stream(), host, matrix.rowsFrom(i, 1).address(this), host.byteSize()));
+                stream(),
+                requireNative(host),
+                matrix.rowsFrom(i, 1).address(this),
+                host.byteSize()));
         synchronize();
         rows[i] = host.toArray(JAVA_FLOAT);
       }
@@ -627,7 +636,12 @@ public final class Kernels implements AutoCloseable {
     return stream;
   }
 
-  private static MemorySegment requireNative(MemorySegment host) {
+  private MemorySegment requireNative(MemorySegment host) {
+    // A launch would copy it again, when it may be gone.
+    if (recording != null) {
+      throw new IllegalStateException(
+          "only memory of Backend.allocateHost can be copied while calls are recorded");
+    }
     if (!host.isNative()) {
       throw new IllegalArgumentException("host memory must be native memory");
     }

@@ -117,6 +117,18 @@ public final class Decoder {
    * @param cancelled asked between passes
    */
   public void prefill(BooleanSupplier cancelled) {
+    boolean waited = false;
+    try {
+      waited = computePrompt(cancelled);
+    } finally {
+      if (!waited) {
+        runner.synchronize(); // what passes still write to may become another sequence's pages
+      }
+    }
+  }
+
+  /** Returns whether it came to the first token, which it then has waited for. */
+  private boolean computePrompt(BooleanSupplier cancelled) {
     long start = System.nanoTime();
     int[] chain = new int[Workspace.MAX_ROWS];
     Arrays.setAll(chain, i -> i - 1);
@@ -124,7 +136,7 @@ public final class Decoder {
     while (cache.length() < promptTokens) {
       if (cancelled.getAsBoolean()) {
         stop(StopReason.CANCELLED);
-        return;
+        return false;
       }
       int rows = Math.min(promptTokens - cache.length(), Workspace.MAX_ROWS);
       for (int i = 0; i < rows; i++) {
@@ -135,6 +147,7 @@ public final class Decoder {
     stepCount = 0;
     emit(runner.next()[0], DraftKind.NONE);
     prefillNanos = System.nanoTime() - start;
+    return true;
   }
 
   /**

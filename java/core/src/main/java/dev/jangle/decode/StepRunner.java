@@ -118,6 +118,11 @@ public final class StepRunner implements AutoCloseable {
     cache.commit(rows);
   }
 
+  /** Waits for all passes. */
+  void synchronize() {
+    work.kernels().synchronize();
+  }
+
   /**
    * Runs a tree. Afterwards {@link KvCache#commit} may commit the rows that {@link #next} leads to,
    * or the first of them.

@@ -75,9 +75,14 @@ final class NativeFolder implements AutoCloseable {
     return System.getProperty(TEMPORARY);
   }
 
+  /** Removes the folder where it can be: what was loaded from it is of use all the same. */
   @Override
-  public void close() throws IOException {
-    Files.deleteIfExists(file);
-    Files.delete(folder);
+  public void close() {
+    try {
+      Files.deleteIfExists(file);
+      Files.delete(folder);
+    } catch (IOException e) {
+      // A network file system keeps the file of a mapped library under another name.
+    }
   }
 }

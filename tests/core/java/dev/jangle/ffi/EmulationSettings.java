@@ -9,36 +9,36 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** How much memory the emulation of a GPU has; see {@code native-build/emulation/memory.cpp}. */
-public final class EmulationMemory {
-  private static final String VARIABLE = "JANGLE_EMULATION_MEMORY";
+/** What the emulation of a GPU pretends: environment variables that it reads again and again. */
+public final class EmulationSettings {
+  /** Bytes of memory that the GPU has. */
+  public static final String MEMORY = "JANGLE_EMULATION_MEMORY";
+
+  /** The error that every launch ends with. */
+  public static final String LAUNCH_ERROR = "JANGLE_EMULATION_LAUNCH_ERROR";
+
   private static final MethodHandle SETENV =
       NativeAccess.downcall(FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
   private static final MethodHandle UNSETENV =
       NativeAccess.downcall(FunctionDescriptor.of(JAVA_INT, ADDRESS));
 
-  private EmulationMemory() {}
+  private EmulationSettings() {}
 
-  /** Makes it so many bytes from now on. */
-  public static void limit(long bytes) {
+  /** Sets a variable of this process. */
+  public static void set(String name, long value) {
     try (Arena arena = Arena.ofConfined()) {
-      int status =
-          (int)
-              SETENV.invokeExact(
-                  function("setenv"),
-                  arena.allocateFrom(VARIABLE),
-                  arena.allocateFrom(Long.toString(bytes)),
-                  1);
+      MemorySegment text = arena.allocateFrom(Long.toString(value));
+      int status = (int) SETENV.invokeExact(function("setenv"), arena.allocateFrom(name), text, 1);
       assert status == 0;
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
     }
   }
 
-  /** Makes it what it is by default. */
-  public static void reset() {
+  /** Removes it. */
+  public static void reset(String name) {
     try (Arena arena = Arena.ofConfined()) {
-      int status = (int) UNSETENV.invokeExact(function("unsetenv"), arena.allocateFrom(VARIABLE));
+      int status = (int) UNSETENV.invokeExact(function("unsetenv"), arena.allocateFrom(name));
       assert status == 0;
     } catch (Throwable e) {
       throw Downcalls.unexpected(e);
