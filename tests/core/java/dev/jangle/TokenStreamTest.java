@@ -180,18 +180,21 @@ class TokenStreamTest {
   void aStopStringIsTheReasonWhereverTheStepEnds(Decoding decoding) {
     GenerationOptions options = lasting("last", OPTIONS).withDecoding(decoding);
     GenerationResult whole = answer("last", options.withDecoding(Decoding.PLAIN)).result;
+    int checked = 0;
     for (int most = 20; most < 120; most += 3) {
       String text = text(whole.tokens().subList(0, most));
       for (int before = 0; before < 3; before++) {
         String stop = text.substring(text.length() - 4 - before, text.length() - before);
-        if (text.contains("\uFFFD") || text.indexOf(stop) < text.length() - 4 - before) {
-          continue;
+        if (stop.contains("\uFFFD") || text.indexOf(stop) < text.length() - 4 - before) {
+          continue; // half a character, or an earlier end
         }
+        checked++;
         GenerationResult result = answer("last", options.withMaxTokens(most).withStop(stop)).result;
         assertEquals(StopReason.STOP_STRING, result.stopReason(), "within " + most + " tokens");
         assertEquals(text.substring(0, text.indexOf(stop)), result.text());
       }
     }
+    assertTrue(checked > 10, checked + " stop strings");
   }
 
   /** How many tokens it takes to write so much text. */
