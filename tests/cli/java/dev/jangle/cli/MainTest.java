@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jangle.backend.BackendKind;
+import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -224,7 +226,15 @@ class MainTest {
     assertTrue(run.out().contains("cuda"), run.out());
     assertEquals(!hasGpu, run.out().contains("not available"), run.out());
     assertTrue(run.out().contains("Q8_0"), run.out());
+  }
+
+  @Test
+  void theHostsProcessorsAreOfTheCpuAlone() {
+    assertTrue(
+        InfoCommand.describe(new BackendStatus(BackendKind.CPU, true, "Zen", "avx2", ""))
+            .matches("Zen, avx2, \\d+ processors"));
     assertEquals(
-        1, run.out().lines().filter(line -> line.contains(" processors")).count(), run.out());
+        "H100, sm_90",
+        InfoCommand.describe(new BackendStatus(BackendKind.CUDA, true, "H100", "sm_90", "")));
   }
 }

@@ -70,7 +70,7 @@ final class InfoCommand implements Callable<Integer> {
     return ErrorReport.OK;
   }
 
-  private static String describe(BackendStatus backend) {
+  static String describe(BackendStatus backend) {
     if (!backend.available()) {
       return "not available: " + backend.reason();
     }
