@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jangle.model.NanLogitsException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,8 +22,8 @@ class NanWeightsTest {
   @TempDir private Path temporary;
 
   private static void fails(Session session, String prompt, GenerationOptions options) {
-    ArithmeticException e =
-        assertThrows(ArithmeticException.class, () -> session.send(prompt, options));
+    NanLogitsException e =
+        assertThrows(NanLogitsException.class, () -> session.send(prompt, options));
     assertTrue(e.getMessage().contains("NaN"), e::getMessage);
     assertTrue(e.getMessage().contains("weights"), e::getMessage);
     assertTrue(e.getMessage().contains("another format"), e::getMessage);

@@ -16,7 +16,8 @@ final class ChatModel {
   private static final int COUNT_AT = 16;
   private static final int STRING = 8;
   private static final String TEMPLATE =
-      "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
+      "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+          + "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
           + "{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
 
   private ChatModel() {}

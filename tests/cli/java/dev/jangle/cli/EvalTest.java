@@ -182,6 +182,40 @@ class EvalTest {
     assertEquals(1, run.err().lines().count(), run.err());
   }
 
+  /** As training does; the template of this model refuses a system message. */
+  @Test
+  void aSampleThatTheTemplateRefusesIsPassedOver() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    lines.append(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"be brief\"},"
+            + " {\"role\": \"user\", \"content\": \"a\"},"
+            + " {\"role\": \"assistant\", \"content\": \"b\"}]}\n");
+    for (int i = 0; i < 99; i++) {
+      lines.append("{\"instruction\": \"Say ").append(i).append("\", \"output\": \"a b\"}\n");
+    }
+    Run run =
+        run(
+            "eval",
+            "-m",
+            ChatModel.write(home),
+            "--data",
+            file("chats.jsonl", lines.toString()),
+            "--questions",
+            "2",
+            "--presets",
+            "jacobi",
+            "--max-tokens",
+            "4",
+            "--json");
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.err().contains("1 bad samples are passed over"), run.err());
+    assertTrue(run.err().contains("chats.jsonl:1: chat template, line 1"), run.err());
+    assertTrue(run.err().contains("1 of 2 questions are"), run.err());
+    JsonNode report = new ObjectMapper().readTree(run.out());
+    assertEquals(99, report.get("models").get(0).get("samples").asInt());
+    assertEquals(1, report.get("questions").asInt());
+  }
+
   @Test
   void conversationsNeedATemplate() throws IOException {
     Run run =

@@ -10,8 +10,11 @@ import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,6 +101,24 @@ class MainTest {
     assertEquals(1, run.code());
     assertTrue(run.err().contains("broken.gguf"), run.err());
     assertEquals(1, run.err().lines().count(), run.err());
+  }
+
+  /** The last number of this file is one of the last norm's. */
+  @Test
+  void damagedWeightsAreNoErrorInJangleItself() throws IOException {
+    byte[] bytes =
+        Files.readAllBytes(Path.of(TINY).resolveSibling("../gguf_f32/model.gguf").normalize());
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(bytes.length - 4, Float.NaN);
+    String model = Files.write(home.resolve("damaged.gguf"), bytes).toString();
+    String data = Files.writeString(home.resolve("a.jsonl"), "{\"text\": \"a b\"}\n").toString();
+    for (Run run :
+        List.of(
+            run("generate", "-m", model, "--decoding", "plain", "--raw", "hello"),
+            run("eval", "-m", model, "--data", data))) {
+      assertEquals(1, run.code(), run.err());
+      assertTrue(run.err().contains("its weights are damaged"), run.err());
+      assertFalse(run.err().contains("Jangle itself"), run.err());
+    }
   }
 
   @Test

@@ -100,6 +100,10 @@ class TrainTest {
     assertTrue(again.err().contains("going on after step 6"), again.err());
     assertEquals(log, Files.readAllLines(out.resolve("log.jsonl")));
 
+    Files.delete(out.resolve("log.jsonl"));
+    Run unlogged = run("--out", out.toString(), "--config", file.toString(), "--rate", "1e-2");
+    assertEquals(0, unlogged.code(), unlogged.err());
+
     Run other = run("--out", out.toString(), "--config", file.toString(), "--rate", "3e-2");
     assertEquals(1, other.code());
     assertTrue(other.err().contains("rate is 0.03 now, was 0.01"), other.err());
@@ -151,6 +155,26 @@ class TrainTest {
     try (Stream<Path> files = Files.list(out)) {
       assertTrue(files.noneMatch(file -> file.getFileName().toString().startsWith("probe-")));
     }
+  }
+
+  /** The share that there is by default would be more than such segments have. */
+  @Test
+  void segmentsOfOneTokenNeedNoShare() {
+    Run run =
+        run(
+            "-m",
+            TINY,
+            "--data",
+            data.toString(),
+            "--out",
+            out.toString(),
+            "--segment",
+            "1",
+            "--length",
+            "64",
+            "--steps",
+            "1");
+    assertEquals(0, run.code(), run.err());
   }
 
   /** It is not for this model, so its name was understood. */

@@ -3,18 +3,18 @@ package dev.jangle.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jangle.TinyFolder;
 import dev.jangle.backend.Backend;
-import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Machine;
 import dev.jangle.cache.KvCache;
 import dev.jangle.cache.KvPool;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.model.NanLogitsException;
 import dev.jangle.model.Transformer;
 import dev.jangle.model.Workspace;
 import java.io.IOException;
@@ -22,20 +22,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class EvaluationTest {
   private static final Path RESOURCES =
       Path.of(System.getProperty("jangle.root"), "tests/core/resources");
 
-  @BeforeEach
-  void requireKernels() {
-    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
-  }
-
   private static Evaluation evaluate(List<Sample> samples, int threads) throws IOException {
-    try (Backend backend = Backend.open(BackendKind.CPU, threads, null);
+    try (Backend backend = Backend.open(Machine.kind(), threads, null);
         Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"))) {
       return Evaluation.of(file, backend, samples, share -> {});
     }
@@ -76,7 +71,7 @@ class EvaluationTest {
   @Test
   void denoisingIsCountedAsDecodingWouldSeeIt() throws IOException {
     List<Sample> samples = new ArrayList<>();
-    try (Backend backend = Backend.open(BackendKind.CPU, 2, null);
+    try (Backend backend = Backend.open(Machine.kind(), 2, null);
         Checkpoint file = Checkpoint.open(RESOURCES.resolve("models/llama3"));
         Transformer transformer = Transformer.load(file, backend, 128, (done, total) -> {})) {
       for (int i = 0; i < 6; i++) {
@@ -163,6 +158,28 @@ class EvaluationTest {
     assertEquals(List.of(0, 0, 0, 0, 0), found.denoising().all());
     assertTrue(Double.isNaN(found.denoising().accuracy(1)));
     assertTrue(found.loss() > 0);
+  }
+
+  @Test
+  void damagedWeightsAreNamed(@TempDir Path folder) throws IOException {
+    Path model =
+        TinyFolder.write(
+            folder,
+            true,
+            (name, data) -> {
+              if (name.equals("model.norm.weight")) {
+                data.putFloat(0, Float.NaN);
+              }
+            });
+    try (Backend backend = Backend.open(Machine.kind(), 1, null);
+        Checkpoint file = Checkpoint.open(model)) {
+      String message =
+          assertThrows(
+                  NanLogitsException.class,
+                  () -> Evaluation.of(file, backend, List.of(sample(1, 1, 2, 3)), share -> {}))
+              .getMessage();
+      assertTrue(message.startsWith(model + ": ") && message.contains("weights"), message);
+    }
   }
 
   @Test

@@ -4,10 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.jangle.backend.BackendKind;
-import dev.jangle.backend.Machine;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -28,11 +25,14 @@ import org.junit.jupiter.api.io.TempDir;
 class KilledRunTest {
   private static final int KILLS = 10;
 
+  /** Properties that name the backend; the program has those of this process. */
+  private static final List<String> SAME =
+      List.of("jangle.native.cache", "jangle.test.backend", "jangle.library.cuda");
+
   @TempDir Path folder;
 
   @Test
   void fiftyKillsChangeNoBit() throws Exception {
-    assumeTrue(Machine.kind() == BackendKind.CPU, "training kernels are built for the CPU only");
     TinyRun tiny = new TinyRun(folder);
     Random random = new Random(42);
     int[] reached = new int[KilledRun.RUNS]; // steps that a checkpoint holds for certain
@@ -81,18 +81,25 @@ class KilledRunTest {
 
   private Process start(TinyRun tiny) throws IOException {
     List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xshare:auto",
+                "--enable-native-access=ALL-UNNAMED"));
+    for (String name : SAME) {
+      if (System.getProperty(name) != null) {
+        command.add("-D" + name + "=" + System.getProperty(name));
+      }
+    }
+    command.addAll(
         List.of(
-            Path.of(System.getProperty("java.home"), "bin/java").toString(),
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Djangle.native.cache=" + System.getProperty("jangle.native.cache"),
             "-cp",
             classPath(),
             KilledRun.class.getName(),
             tiny.model.toString(),
             tiny.data.toString(),
-            folder.toString());
+            folder.toString()));
     return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
   }
 

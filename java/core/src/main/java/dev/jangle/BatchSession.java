@@ -138,7 +138,8 @@ public final class BatchSession implements AutoCloseable {
    * Runs one forward pass for all conversations that have not ended.
    *
    * @return the answers that have ended since the last call, by ascending place
-   * @throws ArithmeticException where a logit is not a number: the weights are damaged
+   * @throws dev.jangle.model.NanLogitsException where a logit is not a number: the weights are
+   *     damaged
    * @throws IllegalStateException where the session is closed
    */
   public List<Finished> step() {

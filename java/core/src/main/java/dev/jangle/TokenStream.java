@@ -47,7 +47,8 @@ public final class TokenStream implements Iterator<TokenEvent>, AutoCloseable {
    * Whether there is another token. Runs forward passes until one is ready or the answer has ended;
    * none after {@link #close}.
    *
-   * @throws ArithmeticException where a logit is not a number: the weights are damaged
+   * @throws dev.jangle.model.NanLogitsException where a logit is not a number: the weights are
+   *     damaged
    * @throws IllegalStateException where another thread waits for a token
    */
   @Override

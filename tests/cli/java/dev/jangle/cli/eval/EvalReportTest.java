@@ -115,6 +115,9 @@ class EvalReportTest {
 
     List<String> lines = EvalText.of(report()).lines().map(String::strip).toList();
     assertTrue(lines.contains("A  msn, GGUF"), lines::toString);
+    assertTrue(
+        lines.stream().anyMatch(line -> line.contains("segments of 5 random tokens, 4 places")),
+        lines::toString);
     assertTrue(has(lines, "clean loss", "1.5000", "1.5000", "1.000"), lines::toString);
     assertTrue(has(lines, "denoising top-1, noise 2", "0.500", "0.500"), lines::toString);
     assertTrue(has(lines, "qa", "2", "1.500", "1.500", "1.000"), lines::toString);

@@ -8,6 +8,7 @@ import dev.jangle.cli.term.Failure;
 import dev.jangle.cli.term.Interrupts;
 import dev.jangle.cli.term.Terminal;
 import dev.jangle.format.FormatException;
+import dev.jangle.model.NanLogitsException;
 import dev.jangle.text.TemplateException;
 import dev.jangle.train.DataException;
 import dev.jangle.train.TrainingException;
@@ -76,6 +77,7 @@ final class ErrorReport
       case ContextFullException context -> context.getMessage();
       case TemplateException template -> template.getMessage();
       case DataException data -> data.getMessage();
+      case NanLogitsException logits -> logits.getMessage();
       case TrainingException training -> training.getMessage();
       case IllegalArgumentException argument when argument.getMessage() != null ->
           argument.getMessage();

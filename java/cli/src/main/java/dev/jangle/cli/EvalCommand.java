@@ -17,9 +17,9 @@ import dev.jangle.cli.term.Progress;
 import dev.jangle.cli.term.Terminal;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.train.DataSet;
+import dev.jangle.train.EncodedSamples;
 import dev.jangle.train.Evaluation;
 import dev.jangle.train.Example;
-import dev.jangle.train.Sample;
 import dev.jangle.train.SampleEncoder;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -136,8 +136,8 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     requireUsable();
-    List<Example> examples = data.isEmpty() ? List.of() : read();
-    List<Question> questions = questions(examples);
+    DataSet examples = data.isEmpty() ? new DataSet(List.of(), List.of()) : read();
+    List<Question> questions = questions(examples.examples());
     List<ModelFigures> figures = new ArrayList<>();
     figures.add(evaluate(model, examples, questions));
     if (against != null || againstAdapter != null) {
@@ -153,44 +153,49 @@ final class EvalCommand implements Callable<Integer> {
     return ErrorReport.OK;
   }
 
-  private List<Example> read() throws IOException {
+  private DataSet read() throws IOException {
     DataSet read = DataSet.read(data, DataSet.MOST_BAD);
     if (!read.bad().isEmpty()) {
       terminal.note(
           "%d bad lines are passed over, the first of them: %s"
               .formatted(read.bad().size(), read.bad().getFirst()));
     }
-    return read.examples();
+    return read;
   }
 
-  private ModelFigures evaluate(ModelMixin its, List<Example> examples, List<Question> questions)
+  private ModelFigures evaluate(ModelMixin its, DataSet examples, List<Question> questions)
       throws IOException {
     try (Model opened = its.open(terminal)) {
       Optional<Evaluation> heldOut =
-          examples.isEmpty() ? Optional.empty() : Optional.of(heldOut(its, opened, examples));
+          data.isEmpty() ? Optional.empty() : Optional.of(heldOut(its, opened, examples));
       List<Trial> trials = trials(its, opened, questions);
       return new ModelFigures(
           its.name(), opened.formatName() + " " + opened.weightFormat(), heldOut, trials);
     }
   }
 
-  private Evaluation heldOut(ModelMixin its, Model opened, List<Example> examples)
-      throws IOException {
+  private Evaluation heldOut(ModelMixin its, Model opened, DataSet examples) throws IOException {
     SampleEncoder encoder =
         new SampleEncoder(opened.tokenizer(), sequence, SampleEncoder.TooLong.TRUNCATE, false);
-    List<Sample> samples =
-        examples.stream().map(encoder::encode).flatMap(Optional::stream).toList();
+    EncodedSamples encoded = EncodedSamples.of(examples, encoder, DataSet.MOST_BAD);
+    int refused = encoded.bad().size() - examples.bad().size();
+    if (refused > 0) {
+      terminal.note(
+          "%s: %d bad samples are passed over, the first of them: %s"
+              .formatted(its.name(), refused, encoded.bad().get(examples.bad().size())));
+    }
     if (encoder.truncated() + encoder.dropped() > 0) {
       terminal.note(
           "of %d samples, %d were cut to %d tokens and %d left out, having no answer in them"
-              .formatted(examples.size(), encoder.truncated(), sequence, encoder.dropped()));
+              .formatted(
+                  examples.examples().size(), encoder.truncated(), sequence, encoder.dropped()));
     }
     try (Checkpoint weights = its.openWeights(terminal);
         Progress progress = new Progress(terminal, "held-out answers", Progress.Unit.ITEMS)) {
       return Evaluation.of(
           weights,
           opened.backend(),
-          samples,
+          encoded.samples(),
           share -> progress.update(Math.round(PER_CENT * share), PER_CENT));
     }
   }
@@ -207,7 +212,8 @@ final class EvalCommand implements Callable<Integer> {
       if (trials.size() < questions.size()) {
         progress.close();
         terminal.note(
-            "%s: %d of %d questions are longer than its context of %d tokens and left out"
+            ("%s: %d of %d questions are longer than its context of %d tokens, or refused by its"
+                    + " chat template, and left out")
                 .formatted(
                     its.name(),
                     questions.size() - trials.size(),

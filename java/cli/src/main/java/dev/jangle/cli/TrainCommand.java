@@ -116,7 +116,7 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "SHARE",
       description =
           "Tokens of noise for each of the answers', but with ahead: with own at most as many as a"
-              + " segment has (default: 2), else at most 0.5 (default: 0.3).")
+              + " segment has (default: 2; 1 with --segment 1), else at most 0.5 (default: 0.3).")
   private Double share;
 
   @Option(
@@ -384,7 +384,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** A run does not end because no font is installed: that is said once. */
   private void plot(Trainer trainer) {
-    if (trainer.stepsDone() == 0 || plotFailed) {
+    if (plotFailed) {
       return;
     }
     try {
@@ -436,7 +436,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private NoiseStrategy strategy() {
     int length = segment != null ? segment : noise == Noise.OWN ? 3 : 5;
-    double part = share != null ? share : noise == Noise.OWN ? 2 : 0.3;
+    double part = share != null ? share : noise == Noise.OWN ? Math.min(2, length) : 0.3;
     return switch (noise) {
       case AHEAD -> new NoiseStrategy.Ahead(length);
       case SEGMENTS -> new NoiseStrategy.Segments(length, part);

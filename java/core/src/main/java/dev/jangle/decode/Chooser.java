@@ -6,6 +6,7 @@ import dev.jangle.backend.HostBuffer;
 import dev.jangle.backend.Kernels;
 import dev.jangle.backend.Matrix;
 import dev.jangle.cache.KvCache;
+import dev.jangle.model.NanLogitsException;
 import dev.jangle.model.Workspace;
 
 /**
@@ -106,7 +107,7 @@ final class Chooser implements AutoCloseable {
    *
    * @param rows the first of them are read
    * @param downloaded rows of the download
-   * @throws ArithmeticException where a logit is not a number
+   * @throws NanLogitsException where a logit is not a number
    */
   void read(int rows, int downloaded, Choice choice) {
     work.kernels().synchronize();
@@ -122,7 +123,7 @@ final class Chooser implements AutoCloseable {
         next[row] = topIds[row * topK];
       }
       if (next[row] < 0) {
-        throw new ArithmeticException(
+        throw new NanLogitsException(
             "the model's logits are not numbers (NaN): its weights are damaged, or overflow in"
                 + " this format; check the file, or try another format of the model");
       }

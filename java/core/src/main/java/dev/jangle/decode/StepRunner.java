@@ -129,7 +129,7 @@ public final class StepRunner implements AutoCloseable {
    *
    * @param topK how many of the likeliest tokens are wanted after each row
    * @return nanoseconds that it took to record what is launched; 0 where that had been done
-   * @throws ArithmeticException where a logit is not a number
+   * @throws dev.jangle.model.NanLogitsException where a logit is not a number
    */
   long step(int[] tokens, int[] parents, int rows, int topK) {
     int padded = pads ? padded(rows) : rows;
@@ -157,7 +157,7 @@ public final class StepRunner implements AutoCloseable {
    * @param sequences with room in their caches
    * @param topK how many of the likeliest tokens are wanted after each row
    * @return rows of all together
-   * @throws ArithmeticException where a logit is not a number
+   * @throws dev.jangle.model.NanLogitsException where a logit is not a number
    */
   int step(List<Batch.Rows> sequences, int topK) {
     Choice choice = new Choice(sampled, topK);

@@ -4,6 +4,7 @@ import dev.jangle.backend.Backend;
 import dev.jangle.backend.Kernels;
 import dev.jangle.format.Checkpoint;
 import dev.jangle.format.DType;
+import dev.jangle.model.NanLogitsException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -39,7 +40,7 @@ public record Evaluation(int samples, long labels, double loss, Denoising denois
    * @param progress told the share that is done, from 0 to 1
    * @throws IllegalArgumentException where there are no samples, or a token is not in the
    *     vocabulary
-   * @throws ArithmeticException where a logit is not a number: the weights are damaged
+   * @throws NanLogitsException where a logit is not a number: the weights are damaged
    * @throws dev.jangle.backend.OutOfDeviceMemoryException where the weights do not fit
    */
   public static Evaluation of(
@@ -119,9 +120,10 @@ public record Evaluation(int samples, long labels, double loss, Denoising denois
       for (PackedBatch batch : batches) {
         LossHead.Outcome outcome = model.losses(weights, batch);
         if (!Double.isFinite(outcome.sum())) {
-          throw new ArithmeticException(
+          throw new NanLogitsException(
               checkpoint.path()
-                  + ": the model's logits are not numbers (NaN): its weights are damaged");
+                  + ": the model's logits are not numbers (NaN): its weights are damaged;"
+                  + " check the file");
         }
         outcomes.add(outcome);
         progress.accept((double) outcomes.size() / batches.size());

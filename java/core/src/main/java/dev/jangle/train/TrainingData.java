@@ -3,9 +3,7 @@ package dev.jangle.train;
 import dev.jangle.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The samples of a run, in the order of the files. Immutable.
@@ -37,29 +35,18 @@ record TrainingData(
     SampleEncoder encoder =
         new SampleEncoder(
             tokenizer, options.length() + 1, options.tooLong(), options.learnPrompts());
-    List<Sample> samples = new ArrayList<>();
-    List<String> origins = new ArrayList<>();
-    List<String> bad = new ArrayList<>(data.bad());
-    int good = 0;
-    for (Example example : data.examples()) {
-      try {
-        Optional<Sample> sample = encoder.encode(example);
-        good++;
-        if (sample.isPresent()) {
-          samples.add(sample.get());
-          origins.add(example.origin());
-        }
-      } catch (DataException e) {
-        bad.add(e.getMessage());
-      }
-    }
-    DataSet.requireFewBad(good, bad, options.mostBad());
-    if (samples.isEmpty()) {
+    EncodedSamples encoded = EncodedSamples.of(data, encoder, options.mostBad());
+    if (encoded.samples().isEmpty()) {
       throw new DataException(
           "%s: all %d samples are longer than %d tokens, with no answer before; make rows longer"
-              .formatted(files, good, options.length() + 1));
+              .formatted(files, encoder.dropped(), options.length() + 1));
     }
-    return new TrainingData(samples, origins, bad, encoder.truncated(), encoder.dropped());
+    return new TrainingData(
+        encoded.samples(),
+        encoded.origins(),
+        encoded.bad(),
+        encoder.truncated(),
+        encoder.dropped());
   }
 
   /**

@@ -48,10 +48,12 @@ public final class EvalText {
     Evaluation first = report.models().getFirst().heldOut().orElseThrow();
     line("");
     line(
-        "Held-out answers: %s samples, %s tokens; noise as in training, %s places at each depth"
+        ("Held-out answers: %s samples, %s tokens; noise: segments of %d random tokens, %s places at"
+                + " each depth")
             .formatted(
                 Amounts.count(first.samples()),
                 Amounts.count(first.labels()),
+                Denoising.DEPTHS,
                 Amounts.count(first.denoising().all().getFirst())));
     Table table = new Table(header("figure").toArray(new String[0]));
     figure(table, "clean loss", 4, Evaluation::loss);

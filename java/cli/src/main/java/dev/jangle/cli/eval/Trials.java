@@ -5,6 +5,7 @@ import dev.jangle.cache.ContextFullException;
 import dev.jangle.cli.bench.Answer;
 import dev.jangle.cli.bench.Answerer;
 import dev.jangle.cli.bench.Question;
+import dev.jangle.text.TemplateException;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -16,7 +17,7 @@ public final class Trials {
   private Trials() {}
 
   /**
-   * Leaves out questions that are longer than the context.
+   * Leaves out questions that are longer than the context, or that the chat template refuses.
    *
    * @param presets at least one
    * @param progress told the number of questions that are done
@@ -27,7 +28,7 @@ public final class Trials {
     for (int i = 0; i < questions.size(); i++) {
       try {
         trials.add(answer(answerer, presets, i, questions.get(i)));
-      } catch (ContextFullException e) {
+      } catch (ContextFullException | TemplateException e) {
         // No preset's answer is counted: figures of presets are over the same questions.
       }
       progress.accept(i + 1);

@@ -42,7 +42,8 @@ public final class TrainingChart {
   }
 
   /**
-   * Draws a log that has lines; see {@link ChartFile}.
+   * Draws a log; see {@link ChartFile}. Of one without lines, as it is before the first step and
+   * where it was removed after the last, there is no chart.
    *
    * @param log lines of JSON, as {@link dev.jangle.train.Trainer#log} has them
    * @throws IOException where a file cannot be read or written, or no font is installed
@@ -53,8 +54,10 @@ public final class TrainingChart {
     for (String line : Files.readAllLines(log)) {
       steps.add(mapper.readTree(line));
     }
-    XYChart chart = new TrainingChart(steps).draw();
-    ChartFile.write(file, (out, format) -> ChartEncoder.saveChart(chart, out, format));
+    if (!steps.isEmpty()) {
+      XYChart chart = new TrainingChart(steps).draw();
+      ChartFile.write(file, (out, format) -> ChartEncoder.saveChart(chart, out, format));
+    }
   }
 
   private XYChart draw() {
