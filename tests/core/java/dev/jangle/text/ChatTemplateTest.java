@@ -78,13 +78,13 @@ final class ChatTemplateTest {
   }
 
   @Test
-  void theDateComesFromTheClock() {
+  void theDateIsTheGivenOne() {
     ChatTemplate template =
         ChatTemplate.parse(
-            "{{ strftime_now('%d %b %Y|%-d %B %y %A %H:%M:%S %j %p %I') }}",
-            Map.of(), () -> LocalDateTime.of(2025, 3, 7, 16, 5, 9));
+            "{{ strftime_now('%d %b %Y|%-d %B %y %A %H:%M:%S %j %p %I') }}", Map.of());
+    LocalDateTime now = LocalDateTime.of(2025, 3, 7, 16, 5, 9);
     assertEquals(
-        "07 Mar 2025|7 March 25 Friday 16:05:09 066 PM 04", template.render(List.of(), false));
+        "07 Mar 2025|7 March 25 Friday 16:05:09 066 PM 04", template.render(List.of(), false, now));
   }
 
   /** Text of a message is never executed. */

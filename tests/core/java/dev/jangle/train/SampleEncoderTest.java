@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -135,6 +136,23 @@ class SampleEncoderTest {
         assertTrue(sample.learnt(i));
       }
       assertEquals(List.of("one two<|im_end|>"), written(tokenizer, sample));
+    }
+  }
+
+  /** A run that is stopped before midnight has other samples after it otherwise. */
+  @Test
+  void aTemplatesDateIsAlwaysTheSame() throws IOException {
+    Path files = TokenizerFiles.folder(folder, "smollm");
+    Files.writeString(
+        files.resolve("chat_template.jinja"),
+        "{{ strftime_now('%d %b %Y') }}{% for m in messages %}|{{ m.content }}{% endfor %}");
+    try (Tokenizer tokenizer = Tokenizer.open(new TokenizerSource.HuggingFace(files))) {
+      SampleEncoder all = new SampleEncoder(tokenizer, MOST, SampleEncoder.TooLong.DROP, true);
+      Sample sample =
+          all.encode(new Example("f:1", List.of(user("Hi!"), assistant("Hello")))).orElseThrow();
+      int[] ids = new int[sample.length()];
+      Arrays.setAll(ids, sample::token);
+      assertEquals("26 Jul 2024|Hi!|Hello", tokenizer.decode(ids, false));
     }
   }
 

@@ -2,12 +2,12 @@ package dev.jangle.text;
 
 import dev.jangle.text.JinjaNode.Statement;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /**
  * A model's chat template: Jinja, with the settings and functions of Hugging Face transformers
@@ -19,13 +19,11 @@ import java.util.function.Supplier;
 public final class ChatTemplate {
   private final String source;
   private final Map<String, String> variables;
-  private final Supplier<LocalDateTime> now;
   private final List<Statement> statements;
 
-  private ChatTemplate(String source, Map<String, String> variables, Supplier<LocalDateTime> now) {
+  private ChatTemplate(String source, Map<String, String> variables) {
     this.source = source;
     this.variables = Map.copyOf(variables);
-    this.now = now;
     this.statements = JinjaParser.parse(source);
   }
 
@@ -36,13 +34,7 @@ public final class ChatTemplate {
    * @throws TemplateException if it does not parse, or uses what is not supported
    */
   public static ChatTemplate parse(String source, Map<String, String> variables) {
-    return parse(source, variables, LocalDateTime::now);
-  }
-
-  /** The same with a clock for {@code strftime_now}. */
-  static ChatTemplate parse(
-      String source, Map<String, String> variables, Supplier<LocalDateTime> now) {
-    return new ChatTemplate(source, variables, now);
+    return new ChatTemplate(source, variables);
   }
 
   /**
@@ -52,6 +44,15 @@ public final class ChatTemplate {
    * @throws TemplateException if the template fails or refuses the conversation
    */
   public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    return render(messages, addGenerationPrompt, LocalDateTime.now(ZoneId.systemDefault()));
+  }
+
+  /**
+   * The same.
+   *
+   * @param now what {@code strftime_now} prints
+   */
+  public String render(List<ChatMessage> messages, boolean addGenerationPrompt, LocalDateTime now) {
     Map<String, Object> names = new HashMap<>(JinjaFunctions.all(now));
     names.put("tools", JinjaValues.NONE);
     names.put("documents", JinjaValues.NONE);

@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /** The functions that a template may call. */
 final class JinjaFunctions {
@@ -19,13 +18,13 @@ final class JinjaFunctions {
 
   private JinjaFunctions() {}
 
-  static Map<String, Function> all(Supplier<LocalDateTime> now) {
+  static Map<String, Function> all(LocalDateTime now) {
     return Map.of(
         "range", JinjaFunctions::range,
         "namespace", JinjaFunctions::namespace,
         "dict", JinjaFunctions::dict,
         "raise_exception", JinjaFunctions::raise,
-        "strftime_now", arguments -> strftime(now.get(), arguments));
+        "strftime_now", arguments -> strftime(now, arguments));
   }
 
   private static Object range(JinjaArguments arguments) {

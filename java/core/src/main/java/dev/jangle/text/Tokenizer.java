@@ -7,6 +7,8 @@ import dev.jangle.format.TokenizerSource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -121,6 +123,16 @@ public final class Tokenizer implements AutoCloseable {
    * @throws TemplateException if the template fails or refuses the conversation
    */
   public int[] encodeChat(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    return encodeChat(messages, addGenerationPrompt, LocalDateTime.now(ZoneId.systemDefault()));
+  }
+
+  /**
+   * The same.
+   *
+   * @param now what a template prints that asks for the date
+   */
+  public int[] encodeChat(
+      List<ChatMessage> messages, boolean addGenerationPrompt, LocalDateTime now) {
     ChatTemplate chat =
         chatTemplate()
             .orElseThrow(
@@ -132,7 +144,7 @@ public final class Tokenizer implements AutoCloseable {
       special |= specials.in(message.role()) || specials.in(message.content());
     }
     if (!special) {
-      return encode(chat.render(messages, addGenerationPrompt), false, true);
+      return encode(chat.render(messages, addGenerationPrompt, now), false, true);
     }
     PlainTokenizer names = plain();
     List<ChatMessage> masked = new ArrayList<>();
@@ -142,7 +154,7 @@ public final class Tokenizer implements AutoCloseable {
               names.mask(withoutLoneSurrogates(message.role())),
               names.mask(withoutLoneSurrogates(message.content()))));
     }
-    return names.encodeMasked(chat.render(masked, addGenerationPrompt));
+    return names.encodeMasked(chat.render(masked, addGenerationPrompt, now));
   }
 
   /**

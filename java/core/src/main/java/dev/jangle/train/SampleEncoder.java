@@ -3,14 +3,16 @@ package dev.jangle.train;
 import dev.jangle.text.ChatMessage;
 import dev.jangle.text.TemplateException;
 import dev.jangle.text.Tokenizer;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * Turns examples into samples: the chat template is applied as in inference, and what the assistant
- * wrote is learnt, up to the token that ends its turn. Counts what it cut and dropped. One thread
- * at a time.
+ * Turns examples into samples: the chat template is applied as in inference, but for the date, and
+ * what the assistant wrote is learnt, up to the token that ends its turn. Counts what it cut and
+ * dropped. One thread at a time.
  */
 public final class SampleEncoder {
   /** What becomes of a sample that is longer than the sequence. */
@@ -20,6 +22,12 @@ public final class SampleEncoder {
     /** It is not used. */
     DROP
   }
+
+  /**
+   * For templates that print the date. Today's would make another run of it tomorrow, which could
+   * not go on; this is the date that Llama 3's falls back on.
+   */
+  private static final LocalDateTime DATE = LocalDate.of(2024, 7, 26).atStartOfDay();
 
   private final Tokenizer tokenizer;
   private final int most;
@@ -84,7 +92,7 @@ public final class SampleEncoder {
   private Sample conversation(Example example) {
     List<ChatMessage> messages = example.messages();
     try {
-      int[] tokens = tokenizer.encodeChat(messages, false);
+      int[] tokens = tokenizer.encodeChat(messages, false, DATE);
       boolean[] written = new boolean[tokens.length];
       for (int i = 0; i < messages.size(); i++) {
         if (messages.get(i).role().equals("assistant")) {
@@ -99,8 +107,8 @@ public final class SampleEncoder {
 
   /** The answer stands between the prompt that asks for it and the end of its turn. */
   private void markAnswer(List<ChatMessage> messages, int[] tokens, boolean[] written, int index) {
-    int[] before = tokenizer.encodeChat(messages.subList(0, index), true);
-    int[] after = tokenizer.encodeChat(messages.subList(0, index + 1), false);
+    int[] before = tokenizer.encodeChat(messages.subList(0, index), true, DATE);
+    int[] after = tokenizer.encodeChat(messages.subList(0, index + 1), false, DATE);
     int from = common(tokens, before);
     int to = common(tokens, after);
     // Some templates write an earlier answer otherwise than the last one (without its reasoning):
