@@ -9,11 +9,17 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jangle.backend.BackendKind;
 import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
+import dev.jangle.cli.term.Amounts;
+import dev.jangle.format.Checkpoint;
+import dev.jangle.format.DType;
+import dev.jangle.format.LoraAdapter;
+import dev.jangle.format.LoraConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -257,5 +263,31 @@ class MainTest {
     assertEquals(
         "H100, sm_90",
         InfoCommand.describe(new BackendStatus(BackendKind.CUDA, true, "H100", "sm_90", "")));
+  }
+
+  /** Weights of 4 bits that an adapter changes take 8. */
+  @Test
+  void infoCountsTheMemoryWithTheAdapter() throws IOException {
+    String model = TINY.replace("q8_0", "q4_0");
+    Path adapter = home.resolve("adapter");
+    String memory;
+    try (Checkpoint base = Checkpoint.open(Path.of(model))) {
+      Map<String, float[]> factors = new HashMap<>();
+      for (int layer = 0; layer < base.config().layers(); layer++) {
+        String name = "base_model.model.model.layers." + layer + ".mlp.up_proj.lora_";
+        factors.put(name + "A.weight", new float[base.config().hiddenSize()]);
+        factors.put(name + "B.weight", new float[base.config().intermediateSize()]);
+      }
+      LoraConfig config = new LoraConfig(1, 1, false, List.of("up_proj"), "tiny");
+      LoraAdapter.write(adapter, config, DType.F32, factors);
+      long bytes = LoraAdapter.open(adapter, base).merge(base).weightBytes();
+      assertTrue(bytes > base.weightBytes());
+      memory = Amounts.bytes(bytes) + " of weights";
+    }
+    Run without = run("info", "-m", model);
+    assertFalse(without.out().contains(memory), without.out());
+    Run run = run("info", "-m", model, "--adapter", adapter.toString());
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains(memory), run.out());
   }
 }

@@ -5,8 +5,8 @@ import java.util.Map;
 
 /**
  * Counts what a rendering computes, in steps of which it has a limited number: one for each
- * expression and each iteration, and more where a value is long. What an operation costs is charged
- * before it, so that none takes long. One object per rendering.
+ * expression and each iteration, and more where a value is long. What an operation goes through is
+ * charged before it, and what it made after. One object per rendering.
  */
 final class JinjaMeter {
   /** A template that takes more is taken to run forever. */
@@ -58,7 +58,7 @@ final class JinjaMeter {
   /** As {@link #readAll}, so often that the elements are sorted. */
   void sort(Object value) {
     weigh(value);
-    long rounds = 64 - Long.numberOfLeadingZeros(size(value));
+    int rounds = Long.SIZE - Long.numberOfLeadingZeros(size(value));
     take((elements + characters) / READ * rounds);
   }
 
