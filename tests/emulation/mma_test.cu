@@ -1,10 +1,10 @@
 // mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact,
-// against a plain loop; what a column of the product depends on; the emulation's order of
-// summation.
+// against a plain loop; what a column of the product depends on; what the emulation's sums lose.
 //
 // All but the last is asked of a GPU too (mma_test_cuda): there it is the emulation, and the
 // promise of the same bits for one row and for many, that are tested.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -138,11 +138,6 @@ void CheckColumns() {
           continue;
         }
         CHECK_BITS(found.d[i][n], whole.d[i][n]);
-#ifdef JANGLE_EMULATION
-        float want = p.d[i][n];
-        for (int k = 0; k < 16; k++) want = std::fmaf(p.a[i][k], p.b[k][n], want);
-        CHECK_BITS(found.d[i][n], want);
-#endif
       }
     }
   }
@@ -195,6 +190,57 @@ void CheckPositions() {
   }
 }
 
+#ifdef JANGLE_EMULATION
+// d plus the products of a row of A and column n of B, as native-build/emulation/mma.cpp says.
+float TruncatedSum(const float (&a)[16], const float (&b)[16][8], int n, float d) {
+  for (int begin = 0; begin < 16; begin += 8) {
+    std::vector<double> terms(1, static_cast<double>(d));
+    for (int k = begin; k < begin + 8; k++) {
+      terms.push_back(static_cast<double>(a[k]) * static_cast<double>(b[k][n]));
+    }
+    int most = std::numeric_limits<int>::min();
+    for (const double term : terms) {
+      if (term != 0) most = std::max(most, std::ilogb(term));
+    }
+    double sum = 0;
+    for (const double term : terms) {
+      if (term != 0) sum += std::ldexp(std::trunc(std::ldexp(term, 24 - most)), most - 24);
+    }
+    int exponent = 0;
+    const double mantissa = std::frexp(sum, &exponent);
+    d = static_cast<float>(std::ldexp(std::trunc(std::ldexp(mantissa, 24)), exponent - 24));
+  }
+  return d;
+}
+
+template <Format kFormat>
+void CheckTruncatedSums() {
+  Random random(2);
+  const auto element = [&random] {
+    const float value = Wide(random);
+    return kFormat == Format::kF16 ? HalfToFloat(FloatToHalf(value)) : value;
+  };
+  for (int trial = 0; trial < 200; trial++) {
+    Floats p;
+    for (int i = 0; i < 16; i++) {
+      for (float& value : p.a[i]) value = element();
+      for (float& value : p.b[i]) value = trial % 8 == 0 ? 0.0f : element();
+      for (float& value : p.d[i]) value = trial % 4 == 0 ? 0.0f : Wide(random) * random.Normal();
+      // Sums in the range of subnormals, which are added another way.
+      if (trial == 1) p.d[i][0] = std::ldexp(random.Normal(), -140);
+      if (trial == 1) p.b[i][0] = 0.0f;
+    }
+    const Floats found = Run<kFormat>(p);
+    for (int i = 0; i < 16; i++) {
+      for (int n = 0; n < 8; n++) {
+        CHECK_CONTEXT("row %d, column %d, trial %d", i, n, trial);
+        CHECK_BITS(found.d[i][n], TruncatedSum(p.a[i], p.b, n, p.d[i][n]));
+      }
+    }
+  }
+}
+#endif
+
 __global__ void LoadMatrices(uint32_t* out, bool transposed) {
   uint16_t* words = &SharedMemory<uint16_t>();
   for (unsigned i = threadIdx.x; i < 256; i += 32) words[i] = static_cast<uint16_t>(i);
@@ -228,6 +274,32 @@ TEST(mma_column_has_the_same_bits_at_every_position) {
   CheckPositions<Format::kBf16>();
   CheckPositions<Format::kF16>();
 }
+
+#ifdef JANGLE_EMULATION
+TEST(mma_truncates_its_sums) {
+  CheckTruncatedSums<Format::kBf16>();
+  CheckTruncatedSums<Format::kF16>();
+}
+
+// Products of half an ulp of the sum so far count, eight of them as four ulp; a quarter is lost,
+// and so is what the sum has beyond its last bit.
+TEST(mma_keeps_one_guard_bit) {
+  const auto sum = [](float d, float product, int count) {
+    Floats p = {};
+    for (int k = 0; k < count; k++) {
+      p.a[0][k] = product * 0x1p12f;
+      p.b[k][0] = 0x1p-12f;
+    }
+    p.d[0][0] = d;
+    return Run<Format::kF16>(p).d[0][0];
+  };
+  CHECK_BITS(sum(1, 0x1p-24f, 8), 1 + 0x1p-21f);
+  CHECK_BITS(sum(1, 0x1p-24f, 16), 1 + 0x1p-20f);
+  CHECK_BITS(sum(1, 0x1p-25f, 16), 1.0f);
+  CHECK_BITS(sum(1, 0x1.8p-24f, 1), 1.0f);
+  CHECK_BITS(sum(-1, -0x1.8p-24f, 1), -1.0f);
+}
+#endif
 
 TEST(mma_bytes) {
   Bytes p;
