@@ -173,9 +173,10 @@ JG_API int32_t jg_batch_destroy(jg_batch* batch);
 JG_API int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
                             const int32_t* sequences, const int32_t* parents,
                             int32_t sequence_count, const int32_t* committed, const int32_t* pages);
-/* The same, with rows of padding up to `padded_rows`. Calls see padded_rows rows, so that what was
-   recorded of a batch so padded serves every smaller one. Padding repeats row 0; nothing of it is
-   written to a cache, and what else becomes of it means nothing. */
+/* The same, with rows of padding up to `padded_rows`, which may be at most JG_MAX_TREE where it is
+   more than `rows`. Calls see padded_rows rows, so that what was recorded of a batch so padded
+   serves every smaller one. Padding repeats row 0; nothing of it is written to a cache, and what
+   else becomes of it means nothing. */
 JG_API int32_t jg_batch_set_padded(jg_stream* stream, jg_batch* batch, int32_t rows,
                                    int32_t padded_rows, const int32_t* tokens,
                                    const int32_t* sequences, const int32_t* parents,
