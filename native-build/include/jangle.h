@@ -390,10 +390,11 @@ JG_API int32_t jg_attention_backward_scratch_bytes(jg_context* context, int64_t 
    start [rows]: the first row of the row's own sample, ascending; one outside of [0, i] counts as
    the nearest inside. gaps [rows][2], aligned to 8 bytes, or null for none: what lies outside of
    [start[i], i) does not count. So rows behind a sample can go on from any of its rows, as branches
-   of it; the values of rows in a gap must be finite. q, out: [rows][heads * head_dim]; k, v:
-   [rows][kv_heads * head_dim], sharing ldkv. lse [rows][heads]: the natural logarithm of the sum
-   over keys of exp(scale * q k), for the backward pass. Samples do not see each other at all, not
-   even a NaN. Heads of more than 256 elements are JG_UNSUPPORTED on a GPU. */
+   of it; the values of rows in a gap must be finite. Those of later rows of the sample must be,
+   too: their weight is 0, and 0 times what is not finite is NaN. q, out: [rows][heads * head_dim];
+   k, v: [rows][kv_heads * head_dim], sharing ldkv. lse [rows][heads]: the natural logarithm of the
+   sum over keys of exp(scale * q k), for the backward pass. Samples do not see each other at all,
+   not even a NaN. Heads of more than 256 elements are JG_UNSUPPORTED on a GPU. */
 JG_API int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start,
                                     const int32_t* gaps, int64_t heads, int64_t kv_heads,
                                     int64_t head_dim, float scale, const float* q, int64_t ldq,
