@@ -37,7 +37,8 @@ inline bool IsWeight(int32_t dtype) { return dtype >= JG_F32 && dtype <= JG_Q4_1
 
 inline int32_t CheckWeight(const char* call, int32_t dtype, int64_t n, int64_t k) {
   JG_REQUIRE(IsWeight(dtype), "%s: no weight format %d", call, dtype);
-  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k < (int64_t{1} << 31),
+  // k: so that kernels may count 16 inputs at a time, 32 times over, in 32 bits.
+  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k <= (int64_t{1} << 30),
              "%s: a weight of %lld x %lld", call, static_cast<long long>(n),
              static_cast<long long>(k));
   JG_REQUIRE(dtype < JG_Q8_0 || k % 32 == 0,
