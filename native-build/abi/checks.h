@@ -47,13 +47,22 @@ inline int32_t CheckWeight(const char* call, int32_t dtype, int64_t n, int64_t k
   return JG_OK;
 }
 
+// Kernels read 16 bytes at a time, from every 16th on.
+inline int32_t CheckPacked(const char* call, const void* packed) {
+  JG_REQUIRE(packed != nullptr, "%s: the packed weight is null", call);
+  JG_REQUIRE(reinterpret_cast<uintptr_t>(packed) % 16 == 0,
+             "%s: the packed weight is not aligned to 16 bytes", call);
+  return JG_OK;
+}
+
 // What matrix products have in common.
 inline int32_t CheckProduct(const char* call, jg_stream* stream, int32_t dtype, int64_t n,
                             int64_t k, const void* packed, int64_t rows, const float* x,
                             int64_t ldx, const float* y, int64_t ldy) {
   if (int32_t status = CheckRows(call, stream, rows, n)) return status;
   if (int32_t status = CheckWeight(call, dtype, n, k)) return status;
-  JG_REQUIRE(packed != nullptr && x != nullptr && y != nullptr, "%s: null argument", call);
+  if (int32_t status = CheckPacked(call, packed)) return status;
+  JG_REQUIRE(x != nullptr && y != nullptr, "%s: null argument", call);
   JG_REQUIRE(ldx >= k && ldy >= n, "%s: ldx %lld for k %lld, ldy %lld for n %lld", call,
              static_cast<long long>(ldx), static_cast<long long>(k), static_cast<long long>(ldy),
              static_cast<long long>(n));

@@ -11,6 +11,8 @@
  *   `ld*` is the distance in elements between two rows.
  * - "Device" memory is what jg_buffer_alloc returns; on the CPU it is ordinary memory. Compute
  *   calls take device pointers unless a comment says host.
+ * - Scratch begins at a multiple of 64 bytes, a packed weight at one of 16, as what jg_buffer_alloc
+ *   returns does.
  * - A compute call takes a stream, allocates nothing, and runs in stream order. On the CPU it has
  *   finished when it returns; on a GPU when the stream is synchronised. Between jg_graph_begin and
  *   jg_graph_end it is recorded instead of run.
@@ -319,8 +321,8 @@ JG_API int32_t jg_rope_append(jg_stream* stream, jg_batch* batch, int64_t heads,
  * - Integer arrays (ids, positions, targets, starts, orders) lie in device memory and cannot be
  *   checked by the call. A wrong value never reads or writes outside of the arrays; each comment
  *   says what it does give.
- * - `scratch` is device memory of at least the bytes that the query of the same name gives, aligned
- *   to 64 bytes; its contents mean nothing between calls. The largest of all queries serves all.
+ * - `scratch` is device memory of at least the bytes that the query of the same name gives; its
+ *   contents mean nothing between calls. The largest of all queries serves all.
  */
 
 /* Sets `bytes` bytes to 0. */

@@ -290,3 +290,34 @@ TEST(matmul_in_a_graph_repeats_itself) {
     }
   });
 }
+
+TEST(matmul_refuses_wrong_arguments) {
+  const Device device;
+  Random random(1);
+  const PackedWeights w(device, MakeWeights(random, JG_F16, 7, 64, false));
+  const DeviceArray<float> x(device, 64);
+  const DeviceArray<float> y(device, 64);
+  int64_t bytes = 0;
+  CHECK_OK(jg_matmul_scratch_bytes(device.context(), JG_F16, 7, 64, 1, &bytes));
+  const DeviceArray<uint8_t> scratch(device, bytes + 64);
+  const auto refused = [](int32_t status, const char* part) {
+    CHECK_EQ(status, JG_INVALID_ARGUMENT);
+    CHECK_CONTEXT("%s", jg_last_error());
+    CHECK(LastError().find(part) != std::string::npos);
+  };
+  const auto matmul = [&](const uint8_t* packed, uint8_t* memory, int64_t memory_bytes) {
+    return jg_matmul(device.stream(), JG_F16, 7, 64, packed, 1, x.data(), 64, y.data(), 7, nullptr,
+                     0, memory, memory_bytes);
+  };
+  CHECK_OK(matmul(w.data(), scratch.data(), bytes));
+  refused(matmul(w.data() + 8, scratch.data(), bytes),
+          "the packed weight is not aligned to 16 bytes");
+  refused(matmul(nullptr, scratch.data(), bytes), "the packed weight is null");
+  refused(matmul(w.data(), scratch.data() + 32, bytes), "the scratch is not aligned to 64 bytes");
+  if (bytes > 0) refused(matmul(w.data(), scratch.data(), bytes - 1), "bytes of scratch; needs");
+  // Kernels count steps of k in 32 bits.
+  const int64_t most = int64_t{1} << 30;
+  CHECK_OK(jg_pack_bytes(device.context(), JG_F16, 1, most, &bytes));
+  refused(jg_pack_bytes(device.context(), JG_F16, 1, most + 1, &bytes),
+          "a weight of 1 x 1073741825");
+}
