@@ -17,7 +17,7 @@
 #include "native/random.h"
 #include "ptx/convert.cuh"
 #include "ptx/ldmatrix.cuh"
-#include "ptx/mma.cuh"
+#include "ptx/mma_s8_from.cuh"
 #include "ptx/movmatrix.cuh"
 
 namespace jangle::test {
@@ -69,7 +69,7 @@ __global__ void Multiply(P* problem) {
                                                        p.d[g + 8][2 * t], p.d[g + 8][2 * t + 1]};
   if constexpr (kFormat == Format::kBf16) MmaBf16(d, a, b);
   if constexpr (kFormat == Format::kF16) MmaF16(d, a, b);
-  if constexpr (kFormat == Format::kS8) MmaS8(d, a, b);
+  if constexpr (kFormat == Format::kS8) MmaS8From(d, a, b, d[0]);
   p.d[g][2 * t] = d[0];
   p.d[g][2 * t + 1] = d[1];
   p.d[g + 8][2 * t] = d[2];
@@ -254,6 +254,10 @@ __global__ void LoadMatrices(uint32_t* out, bool transposed) {
   for (int i = 0; i < 4; i++) out[threadIdx.x * 4 + static_cast<unsigned>(i)] = r[i];
 }
 
+__global__ void PackPairs(const float* values, uint32_t* halves) {
+  halves[threadIdx.x] = PackHalf2Saturated(values[2 * threadIdx.x], values[2 * threadIdx.x + 1]);
+}
+
 __global__ void Transpose(uint32_t* words) {
   words[threadIdx.x] = MovmatrixTransposed(words[threadIdx.x]);
 }
@@ -309,17 +313,16 @@ TEST(mma_bytes) {
   }
   p.a[0][0] = p.a[0][1] = -128;
   p.b[0][0] = p.b[1][0] = -128;
-  for (int m = 0; m < 16; m++) {
-    for (int n = 0; n < 8; n++) p.d[m][n] = m * 1000 - n;
-  }
-  p.d[3][3] = 0x7fffffff;  // sums wrap around
-  const Bytes found = Run<Format::kS8>(p);
-  for (int m = 0; m < 16; m++) {
-    for (int n = 0; n < 8; n++) {
-      uint32_t want = static_cast<uint32_t>(p.d[m][n]);
-      for (int k = 0; k < 32; k++) want += static_cast<uint32_t>(p.a[m][k] * p.b[k][n]);
-      CHECK_CONTEXT("row %d, column %d", m, n);
-      CHECK_EQ(found.d[m][n], static_cast<int32_t>(want));
+  for (const int32_t from : {0, 0x4b400000, -7, 0x7fffffff}) {  // the last wraps around
+    for (auto& row : p.d) std::fill_n(row, 8, from);
+    const Bytes found = Run<Format::kS8>(p);
+    for (int m = 0; m < 16; m++) {
+      for (int n = 0; n < 8; n++) {
+        uint32_t want = static_cast<uint32_t>(from);
+        for (int k = 0; k < 32; k++) want += static_cast<uint32_t>(p.a[m][k] * p.b[k][n]);
+        CHECK_CONTEXT("row %d, column %d, from %d", m, n, from);
+        CHECK_EQ(found.d[m][n], static_cast<int32_t>(want));
+      }
     }
   }
 }
@@ -341,6 +344,33 @@ TEST(mma_ldmatrix) {
         CHECK_EQ(found[lane * 4 + i], element(row, column) | element(row, column + 1) << 16);
       }
     }
+  }
+}
+
+TEST(mma_packs_halves_within_their_range) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {
+      1.5f,      -2.0f, 0.0f,   -0.0f,     65504.0f,   -65504.0f,      65519.0f,       65520.0f,
+      -65536.0f, 1e30f, -1e30f, kInfinity, -kInfinity, 1.00048828125f, 1.00146484375f, 5.9e-8f};
+  const std::vector<uint16_t> want = {0x3e00, 0xc000, 0x0000, 0x8000, 0x7bff, 0xfbff,
+                                      0x7bff, 0x7bff, 0xfbff, 0x7bff, 0xfbff, 0x7bff,
+                                      0xfbff, 0x3c00, 0x3c02, 0x0001};
+  // A NaN beside a number, in either half: its bits are the GPU's own.
+  values.insert(values.end(), {std::numeric_limits<float>::quiet_NaN(), 3.0f, 3.0f,
+                               std::numeric_limits<float>::quiet_NaN()});
+  values.resize(64);
+  const DeviceArray<float> from(values);
+  const DeviceArray<uint32_t> memory(32);
+  CHECK_EQ(Launch(PackPairs, dim3(1), dim3(32), 0, nullptr, from.data(), memory.data()),
+           cudaSuccess);
+  const std::vector<uint32_t> found = memory.Download();
+  for (size_t i = 0; i < want.size(); i++) {
+    CHECK_CONTEXT("value %.9g", static_cast<double>(values[i]));
+    CHECK_EQ(found[i / 2] >> (16 * (i % 2)) & 0xffffu, uint32_t{want[i]});
+  }
+  for (const uint32_t pair : {found[8], found[9] << 16 | found[9] >> 16}) {
+    CHECK((pair & 0x7fffu) > 0x7c00u);
+    CHECK_EQ(pair >> 16, 0x4200u);
   }
 }
 
