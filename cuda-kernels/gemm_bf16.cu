@@ -36,8 +36,9 @@ struct Bf16Tile {
 
   struct Shared {
     alignas(128) uint8_t ring[kStages * kStageBytes];
+    GemmTileAt tile;
   };
-  static_assert(sizeof(Shared) <= 98304);  // sm_86, sm_89 and sm_120 allow 99 KiB
+  static_assert(sizeof(Shared) <= 101376);  // what sm_86, sm_89 and sm_120 allow
 };
 
 // Byte offset in a stage of a line's chunk of 16 bytes. The chunks of two lines fill all 32 banks;
@@ -46,6 +47,9 @@ struct Bf16Tile {
 __device__ __forceinline__ int ChunkOffset(int line, int chunk) {
   return line * kLineBytes + (chunk ^ (line / 2 % kChunks)) * 16;
 }
+
+// The offset of the chunk two further on than that of an offset in the first half of a line.
+__device__ __forceinline__ int SecondHalf(int offset) { return offset ^ kLineBytes / 2; }
 
 // The copies of one thread: chunk threadIdx.x % 4 of every kThreads / 4th line.
 template <int kThreads>
@@ -73,26 +77,42 @@ struct LineCopies {
 };
 
 // One step of a warp: a, b are the addresses of the lane's rows of the first matrices (ldmatrix) in
-// the halves of the step.
+// the halves of the step. The step's products are summed from zero, then added to the sums: an mma
+// cuts what it adds up at the last bit of the largest, where an f32 addition rounds, and through
+// thousands of k that would cost more than a naive loop in f32.
 template <typename Tile>
 __device__ __forceinline__ void MultiplyStep(
     const uint8_t* const (&a)[2], const uint8_t* const (&b)[2],
     float (&sums)[Tile::kWarpM / 16][Tile::kWarpN / 8][4]) {
+  uint32_t rows[2][Tile::kWarpM / 16][4];
   JG_UNROLL
   for (int half = 0; half < 2; half++) {
-    uint32_t rows[Tile::kWarpM / 16][4];
     JG_UNROLL
-    for (int r = 0; r < Tile::kWarpM / 16; r++) Ldmatrix4(rows[r], a[half] + r * 16 * kLineBytes);
+    for (int r = 0; r < Tile::kWarpM / 16; r++) {
+      Ldmatrix4(rows[half][r], a[half] + r * 16 * kLineBytes);
+    }
+  }
+  JG_UNROLL
+  for (int c = 0; c < Tile::kWarpN / 16; c++) {
+    float of_step[Tile::kWarpM / 16][2][4] = {};
     JG_UNROLL
-    for (int c = 0; c < Tile::kWarpN / 16; c++) {
+    for (int half = 0; half < 2; half++) {
       uint32_t columns[4];
       Ldmatrix4(columns, b[half] + c * 16 * kLineBytes);
       const uint32_t left[2] = {columns[0], columns[1]};
       const uint32_t right[2] = {columns[2], columns[3]};
       JG_UNROLL
       for (int r = 0; r < Tile::kWarpM / 16; r++) {
-        MmaBf16(sums[r][2 * c], rows[r], left);
-        MmaBf16(sums[r][2 * c + 1], rows[r], right);
+        MmaBf16(of_step[r][0], rows[half][r], left);
+        MmaBf16(of_step[r][1], rows[half][r], right);
+      }
+    }
+    JG_UNROLL
+    for (int r = 0; r < Tile::kWarpM / 16; r++) {
+      JG_UNROLL
+      for (int side = 0; side < 2; side++) {
+        JG_UNROLL
+        for (int i = 0; i < 4; i++) sums[r][2 * c + side][i] += of_step[r][side][i];
       }
     }
   }
@@ -102,10 +122,10 @@ __device__ __forceinline__ void MultiplyStep(
 template <typename Tile>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident) GemmBf16Kernel(GemmPlan plan) {
   auto& shared = SharedMemory<typename Tile::Shared>();
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int warp = static_cast<int>(threadIdx.x) / 32;
-  const int warp_m = warp / Tile::kColumnsOfWarps * Tile::kWarpM;
-  const int warp_n = warp % Tile::kColumnsOfWarps * Tile::kWarpN;
+  // Divided unsigned, for the registers' sake: sums and fragments take nearly all of them.
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  const int warp_m = static_cast<int>(threadIdx.x / 32 / Tile::kColumnsOfWarps * Tile::kWarpM);
+  const int warp_n = static_cast<int>(threadIdx.x / 32 % Tile::kColumnsOfWarps * Tile::kWarpN);
   const GemmTileAt tile = GemmTileOf(plan, blockIdx.x);
   const int begin = plan.PartBegin(blockIdx.y);
   const int steps = plan.PartBegin(blockIdx.y + 1) - begin;
@@ -116,6 +136,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident) GemmBf16Kerne
     a.template Copy<Tile::kM>(shared.ring + stage);
     b.template Copy<Tile::kN>(shared.ring + stage + Tile::kM * kLineBytes);
   };
+  if (threadIdx.x == 0) shared.tile = tile;  // read again at the end, likewise
   for (int i = 0; i < Tile::kStages - 1; i++) {
     if (i < steps) copy(i * Tile::kStageBytes);
     CpAsyncCommit();
@@ -123,14 +144,9 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident) GemmBf16Kerne
 
   // Matrices of A: rows 0..7 and 8..15 of the first 8 elements of k, then of the second; of B: the
   // first and second 8 elements of columns 0..7, then of 8..15.
-  int a_row[2];
-  int b_row[2];
-  JG_UNROLL
-  for (int half = 0; half < 2; half++) {
-    a_row[half] = ChunkOffset(warp_m + lane % 16, 2 * half + lane / 16);
-    b_row[half] = Tile::kM * kLineBytes +
-                  ChunkOffset(warp_n + lane / 16 * 8 + lane % 8, 2 * half + lane / 8 % 2);
-  }
+  const int a_row = ChunkOffset(warp_m + lane % 16, lane / 16);
+  const int b_row =
+      Tile::kM * kLineBytes + ChunkOffset(warp_n + lane / 16 * 8 + lane % 8, lane / 8 % 2);
   float sums[Tile::kWarpM / 16][Tile::kWarpN / 8][4] = {};
   int stage = 0;  // byte offsets into the ring
   int free_stage = (Tile::kStages - 1) * Tile::kStageBytes;
@@ -140,9 +156,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident) GemmBf16Kerne
     __syncthreads();
     if (left >= Tile::kStages) copy(free_stage);
     CpAsyncCommit();
-    const uint8_t* at = shared.ring + stage;
-    const uint8_t* const rows[2] = {at + a_row[0], at + a_row[1]};
-    const uint8_t* const columns[2] = {at + b_row[0], at + b_row[1]};
+    const uint8_t* const rows[2] = {shared.ring + stage + a_row,
+                                    shared.ring + SecondHalf(stage + a_row)};
+    const uint8_t* const columns[2] = {shared.ring + stage + b_row,
+                                       shared.ring + SecondHalf(stage + b_row)};
     MultiplyStep<Tile>(rows, columns, sums);
     free_stage = stage;
     stage = stage == (Tile::kStages - 1) * Tile::kStageBytes ? 0 : stage + Tile::kStageBytes;
@@ -152,8 +169,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident) GemmBf16Kerne
   for (int r = 0; r < Tile::kWarpM / 16; r++) {
     JG_UNROLL
     for (int c = 0; c < Tile::kWarpN / 8; c++) {
-      const int64_t row = tile.m * Tile::kM + warp_m + r * 16 + lane / 4;
-      const int64_t column = tile.n * Tile::kN + warp_n + c * 8 + lane % 4 * 2;
+      const int64_t row = shared.tile.m * Tile::kM + warp_m + r * 16 + lane / 4;
+      const int64_t column = shared.tile.n * Tile::kN + warp_n + c * 8 + lane % 4 * 2;
       const float upper[2] = {sums[r][c][0], sums[r][c][1]};
       const float lower[2] = {sums[r][c][2], sums[r][c][3]};
       StoreSums(plan, row, column, upper);

@@ -5,10 +5,10 @@
 // with zeros to whole tiles and steps. So the kernels of the products know one form of an operand,
 // and no edges before they store.
 //
-// Order of the sum of one output: within a part of k the products ascend from 0 (BF16: 16 at a
-// time, in one mma); the parts, which depend on k alone, are added ascending; then c = alpha * sum,
-// or c = fma(alpha, sum, c). Which tile an output falls in changes nothing of that, so tiles may be
-// chosen by m and n.
+// Order of the sum of one output: within a part of k the products ascend from 0 (BF16: the sums of
+// steps, each from 0 by two mma of 16 products); the parts, which depend on k alone, are added
+// ascending; then c = alpha * sum, or c = fma(alpha, sum, c). Which tile an output falls in changes
+// nothing of that, so tiles may be chosen by m and n.
 //
 // Scratch: [op(a)][op(b)][partial sums], each aligned to 256 bytes.
 //   BF16  lines [line][depth] in bf16     F32  lines [depth][line] in f32

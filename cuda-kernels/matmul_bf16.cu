@@ -1,4 +1,5 @@
-// BF16 weights: activations rounded to bf16, products exact, f32 sums (m16n8k16).
+// BF16 weights: activations rounded to bf16, products exact, f32 sums (m16n8k16); a step's 32
+// inputs are summed from zero, as in matmul_f16.cu.
 #include "matmul_formats.h"
 #include "matmul_fragment.cuh"
 #include "matmul_kernel.cuh"
@@ -21,6 +22,7 @@ struct Bf16 : MmaAccumulators {
     for (int g = 0; g < kGroups; g++) LoadFragment(x[g], tokens + g * kFragmentBytes, lane);
     JG_UNROLL
     for (int r = 0; r < kTiles; r++) {
+      float of_step[kGroups][4] = {};
       JG_UNROLL
       for (int f = 0; f < 2; f++) {
         uint32_t w[4];
@@ -28,8 +30,13 @@ struct Bf16 : MmaAccumulators {
         JG_UNROLL
         for (int g = 0; g < kGroups; g++) {
           const uint32_t b[2] = {x[g][2 * f], x[g][2 * f + 1]};
-          MmaBf16(sums[r][g], w, b);
+          MmaBf16(of_step[g], w, b);
         }
+      }
+      JG_UNROLL
+      for (int g = 0; g < kGroups; g++) {
+        JG_UNROLL
+        for (int i = 0; i < 4; i++) sums[r][g][i] += of_step[g][i];
       }
     }
   }

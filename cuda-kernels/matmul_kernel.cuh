@@ -128,8 +128,8 @@ __global__ void __launch_bounds__(kMatmulThreads,
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t token_block = blockIdx.x % static_cast<uint32_t>(plan.token_blocks);
   const int64_t strip = blockIdx.x / static_cast<uint32_t>(plan.token_blocks);
-  // In 32 bits: a division of 64 takes the compiler a hundred instructions. There are less than
-  // 2^26 steps (matmul_plan.cuh).
+  // In 32 bits: a division of 64 takes the compiler a hundred instructions. There are at most 2^26
+  // steps (CheckWeight) and 32 parts (SplitsOf).
   const uint32_t part = blockIdx.y * kWarps + static_cast<uint32_t>(warp);
   const uint32_t parts = static_cast<uint32_t>(plan.splits) * kWarps;
   const auto all_steps = static_cast<uint32_t>(plan.steps);

@@ -55,18 +55,4 @@ __device__ __forceinline__ void MmaF16(float (&d)[4], const uint32_t (&a)[4],
 #endif
 }
 
-// m16n8k32, signed 8-bit operands, exact 32-bit sums.
-__device__ __forceinline__ void MmaS8(int32_t (&d)[4], const uint32_t (&a)[4],
-                                      const uint32_t (&b)[2]) {
-#ifdef JANGLE_EMULATION
-  emulation::MmaS8(d, a, b);
-#else
-  asm volatile(
-      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#endif
-}
-
 }  // namespace jangle

@@ -1,4 +1,5 @@
-// MmaS8 with a third operand of its own: D = A * B + C. The fragments are those of mma.cuh.
+// mma.sync of 8-bit integers with a third operand of its own: D = A * B + C. The fragments are
+// those of mma.cuh.
 #pragma once
 
 #include "ptx/mma.cuh"

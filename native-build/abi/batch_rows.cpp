@@ -141,6 +141,10 @@ int32_t BatchRows::Set(int32_t rows, int32_t padded_rows, const int32_t* tokens,
              max_rows);
   JG_REQUIRE(padded_rows >= rows && padded_rows <= max_rows,
              "jg_batch_set: %d rows padded to %d; the batch holds %d", rows, padded_rows, max_rows);
+  // Attention counts on it: padding joins the rows of its sequence, but begins where row 0 does.
+  JG_REQUIRE(padded_rows == rows || padded_rows <= JG_MAX_TREE,
+             "jg_batch_set: %d rows padded to %d; more than %d rows cannot be padded", rows,
+             padded_rows, JG_MAX_TREE);
   JG_REQUIRE(sequences_used > 0 && sequences_used <= max_sequences,
              "jg_batch_set: %d sequences; the batch holds 1 to %d", sequences_used, max_sequences);
   if (int32_t status =

@@ -37,12 +37,21 @@ inline bool IsWeight(int32_t dtype) { return dtype >= JG_F32 && dtype <= JG_Q4_1
 
 inline int32_t CheckWeight(const char* call, int32_t dtype, int64_t n, int64_t k) {
   JG_REQUIRE(IsWeight(dtype), "%s: no weight format %d", call, dtype);
-  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k < (int64_t{1} << 31),
+  // k: so that kernels may count 16 inputs at a time, 32 times over, in 32 bits.
+  JG_REQUIRE(n > 0 && k > 0 && n < (int64_t{1} << 31) && k <= (int64_t{1} << 30),
              "%s: a weight of %lld x %lld", call, static_cast<long long>(n),
              static_cast<long long>(k));
   JG_REQUIRE(dtype < JG_Q8_0 || k % 32 == 0,
              "%s: k = %lld; a format of blocks needs a multiple of 32", call,
              static_cast<long long>(k));
+  return JG_OK;
+}
+
+// Kernels read 16 bytes at a time, from every 16th on.
+inline int32_t CheckPacked(const char* call, const void* packed) {
+  JG_REQUIRE(packed != nullptr, "%s: the packed weight is null", call);
+  JG_REQUIRE(reinterpret_cast<uintptr_t>(packed) % 16 == 0,
+             "%s: the packed weight is not aligned to 16 bytes", call);
   return JG_OK;
 }
 
@@ -52,7 +61,8 @@ inline int32_t CheckProduct(const char* call, jg_stream* stream, int32_t dtype, 
                             int64_t ldx, const float* y, int64_t ldy) {
   if (int32_t status = CheckRows(call, stream, rows, n)) return status;
   if (int32_t status = CheckWeight(call, dtype, n, k)) return status;
-  JG_REQUIRE(packed != nullptr && x != nullptr && y != nullptr, "%s: null argument", call);
+  if (int32_t status = CheckPacked(call, packed)) return status;
+  JG_REQUIRE(x != nullptr && y != nullptr, "%s: null argument", call);
   JG_REQUIRE(ldx >= k && ldy >= n, "%s: ldx %lld for k %lld, ldy %lld for n %lld", call,
              static_cast<long long>(ldx), static_cast<long long>(k), static_cast<long long>(ldy),
              static_cast<long long>(n));

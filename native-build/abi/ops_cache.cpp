@@ -3,6 +3,7 @@
 
 using jangle::CheckBatch;
 using jangle::CheckPositions;
+using jangle::CheckScratch;
 using jangle::Guard;
 using jangle::IsCache;
 
@@ -120,9 +121,7 @@ int32_t jg_attention(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t 
                static_cast<long long>(heads), static_cast<long long>(head_dim));
     const int64_t needed = jangle::AttentionScratchBytes(stream->context, heads, head_dim,
                                                          batch->view.rows, batch->view.max_pages);
-    JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
-               "jg_attention: %lld bytes of scratch; needs %lld",
-               static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
+    JG_CHECK(CheckScratch("jg_attention", needed, scratch, scratch_bytes));
     const jangle::AttentionArgs args{&batch->view, dtype, heads, kv_heads, head_dim, scale,
                                      kv_pages,     q,     ldq,   out,      ldout,    scratch};
     return jangle::RunAttention(stream, args);

@@ -3,6 +3,7 @@
 
 using jangle::CheckBatch;
 using jangle::CheckRows;
+using jangle::CheckScratch;
 using jangle::Guard;
 
 extern "C" {
@@ -95,10 +96,8 @@ int32_t jg_sample(jg_stream* stream, jg_batch* batch, int64_t first_row, int64_t
                  "jg_batch_set",
                  sequence);
     }
-    const int64_t needed = jangle::SampleScratchBytes(stream->context, rows, n);
-    JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
-               "jg_sample: %lld bytes of scratch; needs %lld",
-               static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
+    JG_CHECK(CheckScratch("jg_sample", jangle::SampleScratchBytes(stream->context, rows, n),
+                          scratch, scratch_bytes));
     const jangle::SampleArgs args{&batch->view, first_row, rows, n, logits, ldlogits, ids, scratch};
     return jangle::RunSample(stream, args);
   });

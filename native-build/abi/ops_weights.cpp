@@ -2,7 +2,9 @@
 #include "checks.h"
 
 using jangle::CheckBatch;
+using jangle::CheckPacked;
 using jangle::CheckProduct;
+using jangle::CheckScratch;
 using jangle::CheckWeight;
 using jangle::Guard;
 
@@ -39,9 +41,9 @@ int32_t jg_pack_bytes(jg_context* context, int32_t dtype, int64_t n, int64_t k,
 int32_t jg_pack(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, int64_t n_offset,
                 int64_t n_rows, const void* source, int64_t source_bytes, void* packed) {
   return Guard([&] {
-    JG_REQUIRE(stream != nullptr && source != nullptr && packed != nullptr,
-               "jg_pack: null argument");
+    JG_REQUIRE(stream != nullptr && source != nullptr, "jg_pack: null argument");
     JG_CHECK(CheckWeight("jg_pack", dtype, n, k));
+    JG_CHECK(CheckPacked("jg_pack", packed));
     JG_REQUIRE(n_offset >= 0 && n_rows > 0 && n_offset <= n - n_rows,
                "jg_pack: rows %lld + %lld of %lld", static_cast<long long>(n_offset),
                static_cast<long long>(n_rows), static_cast<long long>(n));
@@ -59,7 +61,8 @@ int32_t jg_embed(jg_stream* stream, jg_batch* batch, int32_t dtype, int64_t n, i
   return Guard([&] {
     JG_CHECK(CheckBatch("jg_embed", stream, batch));
     JG_CHECK(CheckWeight("jg_embed", dtype, n, k));
-    JG_REQUIRE(packed != nullptr && out != nullptr && ldout >= k, "jg_embed: null or short rows");
+    JG_CHECK(CheckPacked("jg_embed", packed));
+    JG_REQUIRE(out != nullptr && ldout >= k, "jg_embed: null or short rows");
     for (int32_t i = 0; i < batch->view.rows; i++) {
       JG_REQUIRE(batch->rows.token[i] < n, "jg_embed: row %d: token %d of a vocabulary of %lld", i,
                  batch->rows.token[i], static_cast<long long>(n));
@@ -84,10 +87,9 @@ int32_t jg_matmul(jg_stream* stream, int32_t dtype, int64_t n, int64_t k, const 
                   const float* bias, int32_t accumulate, void* scratch, int64_t scratch_bytes) {
   return Guard([&] {
     JG_CHECK(CheckProduct("jg_matmul", stream, dtype, n, k, packed, rows, x, ldx, y, ldy));
-    const int64_t needed = jangle::MatmulScratchBytes(stream->context, dtype, n, k, rows);
-    JG_REQUIRE(needed == 0 || (scratch != nullptr && scratch_bytes >= needed),
-               "jg_matmul: %lld bytes of scratch; needs %lld",
-               static_cast<long long>(scratch_bytes), static_cast<long long>(needed));
+    JG_CHECK(CheckScratch("jg_matmul",
+                          jangle::MatmulScratchBytes(stream->context, dtype, n, k, rows), scratch,
+                          scratch_bytes));
     const jangle::MatmulArgs args{dtype, n,   k,    packed,          rows,   x, ldx,
                                   y,     ldy, bias, accumulate != 0, scratch};
     return jangle::RunMatmul(stream, args);

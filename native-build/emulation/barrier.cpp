@@ -51,6 +51,7 @@ void SyncThreads(const char* file, int line) {
   Wait(fiber, barrier, {"__syncthreads", 0, file, line});
 }
 
+// PTX ISA, "bar": no kernel has one yet.
 void NamedBarrier(int id, int threads) {
   const Call call;
   Fiber& fiber = call.fiber();

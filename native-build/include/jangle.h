@@ -11,6 +11,8 @@
  *   `ld*` is the distance in elements between two rows.
  * - "Device" memory is what jg_buffer_alloc returns; on the CPU it is ordinary memory. Compute
  *   calls take device pointers unless a comment says host.
+ * - Scratch begins at a multiple of 64 bytes, a packed weight at one of 16, as what jg_buffer_alloc
+ *   returns does.
  * - A compute call takes a stream, allocates nothing, and runs in stream order. On the CPU it has
  *   finished when it returns; on a GPU when the stream is synchronised. Between jg_graph_begin and
  *   jg_graph_end it is recorded instead of run.
@@ -175,9 +177,10 @@ JG_API int32_t jg_batch_destroy(jg_batch* batch);
 JG_API int32_t jg_batch_set(jg_stream* stream, jg_batch* batch, int32_t rows, const int32_t* tokens,
                             const int32_t* sequences, const int32_t* parents,
                             int32_t sequence_count, const int32_t* committed, const int32_t* pages);
-/* The same, with rows of padding up to `padded_rows`. Calls see padded_rows rows, so that what was
-   recorded of a batch so padded serves every smaller one. Padding repeats row 0; nothing of it is
-   written to a cache, and what else becomes of it means nothing. */
+/* The same, with rows of padding up to `padded_rows`, which may be at most JG_MAX_TREE where it is
+   more than `rows`. Calls see padded_rows rows, so that what was recorded of a batch so padded
+   serves every smaller one. Padding repeats row 0; nothing of it is written to a cache, and what
+   else becomes of it means nothing. */
 JG_API int32_t jg_batch_set_padded(jg_stream* stream, jg_batch* batch, int32_t rows,
                                    int32_t padded_rows, const int32_t* tokens,
                                    const int32_t* sequences, const int32_t* parents,
@@ -320,8 +323,8 @@ JG_API int32_t jg_rope_append(jg_stream* stream, jg_batch* batch, int64_t heads,
  * - Integer arrays (ids, positions, targets, starts, orders) lie in device memory and cannot be
  *   checked by the call. A wrong value never reads or writes outside of the arrays; each comment
  *   says what it does give.
- * - `scratch` is device memory of at least the bytes that the query of the same name gives, aligned
- *   to 64 bytes; its contents mean nothing between calls. The largest of all queries serves all.
+ * - `scratch` is device memory of at least the bytes that the query of the same name gives; its
+ *   contents mean nothing between calls. The largest of all queries serves all.
  */
 
 /* Sets `bytes` bytes to 0. */
@@ -391,10 +394,11 @@ JG_API int32_t jg_attention_backward_scratch_bytes(jg_context* context, int64_t 
    start [rows]: the first row of the row's own sample, ascending; one outside of [0, i] counts as
    the nearest inside. gaps [rows][2], aligned to 8 bytes, or null for none: what lies outside of
    [start[i], i) does not count. So rows behind a sample can go on from any of its rows, as branches
-   of it; the values of rows in a gap must be finite. q, out: [rows][heads * head_dim]; k, v:
-   [rows][kv_heads * head_dim], sharing ldkv. lse [rows][heads]: the natural logarithm of the sum
-   over keys of exp(scale * q k), for the backward pass. Samples do not see each other at all, not
-   even a NaN. Heads of more than 256 elements are JG_UNSUPPORTED on a GPU. */
+   of it; the values of rows in a gap must be finite. Those of later rows of the sample must be,
+   too: their weight is 0, and 0 times what is not finite is NaN. q, out: [rows][heads * head_dim];
+   k, v: [rows][kv_heads * head_dim], sharing ldkv. lse [rows][heads]: the natural logarithm of the
+   sum over keys of exp(scale * q k), for the backward pass. Samples do not see each other at all,
+   not even a NaN. Heads of more than 256 elements are JG_UNSUPPORTED on a GPU. */
 JG_API int32_t jg_attention_forward(jg_stream* stream, int64_t rows, const int32_t* start,
                                     const int32_t* gaps, int64_t heads, int64_t kv_heads,
                                     int64_t head_dim, float scale, const float* q, int64_t ldq,

@@ -203,3 +203,17 @@ TEST(attention_of_enormous_scores) {
     }
   }
 }
+
+TEST(attention_refuses_scratch_that_is_not_aligned) {
+  const Device device;
+  const DeviceBatch batch(device, {{3, {-1, 0}, {0}}});
+  const DeviceArray<float> q(device, 2 * 64);
+  const DeviceArray<uint16_t> pages(device, 2 * 64 * 64);
+  int64_t bytes = 0;
+  CHECK_OK(jg_attention_scratch_bytes(device.context(), 1, 64, 2, 1, &bytes));
+  const DeviceArray<uint8_t> scratch(device, bytes + 64);
+  CHECK_EQ(jg_attention(device.stream(), batch.batch(), JG_F16, 1, 1, 64, 1, pages.data(), q.data(),
+                        64, q.data(), 64, scratch.data() + 32, bytes),
+           JG_INVALID_ARGUMENT);
+  CHECK(LastError().find("the scratch is not aligned to 64 bytes") != std::string::npos);
+}

@@ -199,3 +199,39 @@ TEST(attention_of_a_padded_batch_has_the_same_bits_and_writes_no_more) {
     }
   }
 }
+
+// Rows of padding begin where row 0 does: with more than a tree's rows before them, they would have
+// more keys of their own than attention has room for.
+TEST(attention_takes_as_many_rows_of_padding_as_a_tree_has_and_no_more) {
+  const Device device;
+  const AttentionShape shape = {4, 2, 64};
+  for (int32_t dtype : kCacheFormats) {
+    CHECK_CONTEXT("dtype %d", dtype);
+    Random random(1);
+    const int32_t rows = 100;
+    const TestSequence sequence = {62, ChainParents(rows), {2, 0, 3}};
+    const auto past = random.Normals(static_cast<size_t>(62 * shape.Kv()));
+    const auto k = random.Normals(static_cast<size_t>(128 * shape.Kv()));
+    const auto q = random.Normals(static_cast<size_t>(128 * shape.Q()));
+    DeviceCache cache(device, shape, dtype, 5);
+    cache.Append(DeviceBatch(device, {{0, ChainParents(62), {2}}}), past, past);
+    const DeviceBatch exact(device, {sequence});
+    cache.Append(exact, Slice(k, 0, rows, shape.Kv()), Slice(k, 0, rows, shape.Kv()));
+    DeviceBatch batch(device, 256, 1, 3);
+    batch.Set({sequence}, 128);
+    CheckSameBits(Slice(cache.Attend(batch, q), 0, rows, shape.Q()),
+                  cache.Attend(exact, Slice(q, 0, rows, shape.Q())));
+    const std::vector<int32_t> zeros(200);
+    const auto parents = ChainParents(200);
+    const int32_t pages[3] = {0, 1, 2};
+    CHECK_EQ(jg_batch_set_padded(device.stream(), batch.batch(), rows, 129, zeros.data(),
+                                 zeros.data(), parents.data(), 1, zeros.data(), pages),
+             JG_INVALID_ARGUMENT);
+    CHECK(LastError().find("more than 128 rows cannot be padded") != std::string::npos);
+    CHECK_EQ(jg_batch_set_padded(device.stream(), batch.batch(), 140, 144, zeros.data(),
+                                 zeros.data(), parents.data(), 1, zeros.data(), pages),
+             JG_INVALID_ARGUMENT);
+    CHECK_OK(jg_batch_set_padded(device.stream(), batch.batch(), 140, 140, zeros.data(),
+                                 zeros.data(), parents.data(), 1, zeros.data(), pages));
+  }
+}

@@ -253,6 +253,9 @@ TEST(fused_calls_refuse_wrong_arguments) {
   refused(jg_rmsnorm_matmul(device.stream(), JG_Q8_0, 7, 64, w.data(), 4, x.data(), 64, x.data(),
                             kEps, y.data(), 7, nullptr, 0, scratch.data(), bytes - 1),
           "bytes of scratch");
+  refused(jg_rmsnorm_matmul(device.stream(), JG_Q8_0, 7, 64, w.data() + 8, 4, x.data(), 64,
+                            x.data(), kEps, y.data(), 7, nullptr, 0, scratch.data(), bytes),
+          "the packed weight is not aligned to 16 bytes");
   refused(jg_swiglu_matmul(device.stream(), JG_Q8_0, 7, 64, w.data(), 4, x.data(), nullptr, 64,
                            y.data(), 7, nullptr, 0, scratch.data(), bytes),
           "up is null");

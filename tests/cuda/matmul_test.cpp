@@ -31,6 +31,18 @@ std::vector<float> Bf16Rows(const std::vector<float>& x) {
   return rounded;
 }
 
+// Twice the error of a naive loop in f32, of the same activations.
+void CheckNearDouble(const FileWeights& w, const std::vector<float>& x,
+                     const std::vector<float>& y) {
+  const auto near = [&](const std::vector<float>& rounded) {
+    const auto exact = ProductReference<double>(w, rounded);
+    const double bound = ErrorBound(ProductReference<float>(w, rounded), exact);
+    return LargestDifference(y.data(), exact.data(), static_cast<int64_t>(y.size())) <= bound;
+  };
+  // A library may round the activations of BF16 weights to bf16, all of them or none.
+  CHECK(near(QuantisedRows(x, w.dtype)) || (w.dtype == JG_BF16 && near(Bf16Rows(x))));
+}
+
 // Integers in every place; exact in any order of summation, so equal and not just near.
 void CheckIntegers(const Device& device, int32_t dtype, const Shape& shape, int64_t rows,
                    bool extras) {
@@ -122,16 +134,25 @@ TEST(matmul_matches_double) {
       const PackedWeights packed(device, w);
       const auto x = random.Normals(static_cast<size_t>(3 * w.k));
       const auto y = Product(device, packed, x);
-      // Twice the error of a naive loop in f32, of the same activations.
-      const auto near = [&](const std::vector<float>& rounded) {
-        const auto exact = ProductReference<double>(w, rounded);
-        const double bound = ErrorBound(ProductReference<float>(w, rounded), exact);
-        return LargestDifference(y.data(), exact.data(), static_cast<int64_t>(y.size())) <= bound;
-      };
-      // A library may round the activations of BF16 weights to bf16, all of them or none.
-      CHECK(near(QuantisedRows(x, dtype)) || (dtype == JG_BF16 && near(Bf16Rows(x))));
+      CheckNearDouble(w, x, y);
     }
   });
+}
+
+TEST(matmul_of_many_inputs_and_outputs_matches_double) {
+  // So many outputs that no row is cut among thread blocks: the longest sums.
+  const Device device;
+  for (int32_t dtype : {JG_F32, JG_F16, JG_BF16}) {
+    CHECK_CONTEXT("%s", kFormatNames[dtype]);
+    Random random(2);
+    FileWeights w = MakeWideWeights(random, dtype, 1024, 14336, false);
+    const PackedWeights packed(device, w);
+    const auto x = random.Normals(static_cast<size_t>(w.k));
+    auto y = Product(device, packed, x);
+    w.n = 67;  // the rows that differ
+    y.resize(static_cast<size_t>(w.n));
+    CheckNearDouble(w, x, y);
+  }
 }
 
 TEST(matmul_row_of_many_equals_row_alone) {
@@ -268,4 +289,35 @@ TEST(matmul_in_a_graph_repeats_itself) {
       CHECK_OK(jg_graph_destroy(graph));
     }
   });
+}
+
+TEST(matmul_refuses_wrong_arguments) {
+  const Device device;
+  Random random(1);
+  const PackedWeights w(device, MakeWeights(random, JG_F16, 7, 64, false));
+  const DeviceArray<float> x(device, 64);
+  const DeviceArray<float> y(device, 64);
+  int64_t bytes = 0;
+  CHECK_OK(jg_matmul_scratch_bytes(device.context(), JG_F16, 7, 64, 1, &bytes));
+  const DeviceArray<uint8_t> scratch(device, bytes + 64);
+  const auto refused = [](int32_t status, const char* part) {
+    CHECK_EQ(status, JG_INVALID_ARGUMENT);
+    CHECK_CONTEXT("%s", jg_last_error());
+    CHECK(LastError().find(part) != std::string::npos);
+  };
+  const auto matmul = [&](const uint8_t* packed, uint8_t* memory, int64_t memory_bytes) {
+    return jg_matmul(device.stream(), JG_F16, 7, 64, packed, 1, x.data(), 64, y.data(), 7, nullptr,
+                     0, memory, memory_bytes);
+  };
+  CHECK_OK(matmul(w.data(), scratch.data(), bytes));
+  refused(matmul(w.data() + 8, scratch.data(), bytes),
+          "the packed weight is not aligned to 16 bytes");
+  refused(matmul(nullptr, scratch.data(), bytes), "the packed weight is null");
+  refused(matmul(w.data(), scratch.data() + 32, bytes), "the scratch is not aligned to 64 bytes");
+  if (bytes > 0) refused(matmul(w.data(), scratch.data(), bytes - 1), "bytes of scratch; needs");
+  // Kernels count steps of k in 32 bits.
+  const int64_t most = int64_t{1} << 30;
+  CHECK_OK(jg_pack_bytes(device.context(), JG_F16, 1, most, &bytes));
+  refused(jg_pack_bytes(device.context(), JG_F16, 1, most + 1, &bytes),
+          "a weight of 1 x 1073741825");
 }

@@ -72,3 +72,23 @@ TEST(pack_in_pieces_equals_pack_at_once) {
     CHECK(whole.Bytes() == pieces.Bytes());
   });
 }
+
+TEST(pack_and_embed_refuse_a_weight_that_is_not_aligned) {
+  const Device device;
+  const DeviceArray<uint8_t> packed(device, 1 << 16);
+  const DeviceArray<float> out(device, 32);
+  const std::vector<uint8_t> source(2 * 32 * 4);
+  const auto refused = [](int32_t status) {
+    CHECK_EQ(status, JG_INVALID_ARGUMENT);
+    CHECK(LastError().find("the packed weight is not aligned to 16 bytes") != std::string::npos);
+  };
+  refused(jg_pack(device.stream(), JG_F32, 2, 32, 0, 2, source.data(), std::ssize(source),
+                  packed.data() + 8));
+  jg_batch* batch = nullptr;
+  CHECK_OK(jg_batch_create(device.context(), 1, 1, 1, &batch));
+  const int32_t zero = 0;
+  const int32_t none = -1;
+  CHECK_OK(jg_batch_set(device.stream(), batch, 1, &zero, &zero, &none, 1, &zero, &zero));
+  refused(jg_embed(device.stream(), batch, JG_F32, 2, 32, packed.data() + 4, out.data(), 32));
+  CHECK_OK(jg_batch_destroy(batch));
+}

@@ -286,6 +286,10 @@ TEST(sample_takes_each_sequences_own_sampling_at_every_launch) {
   CHECK_EQ(sample(), JG_INVALID_ARGUMENT);
   CHECK(LastError().find("sequence 0 has no sampling") != std::string::npos);
   batch.Sample({Filters{}}, 1);
+  CHECK_EQ(jg_sample(device.stream(), batch.batch(), 0, rows, n, logits_device.data(), n,
+                     ids.data(), scratch.data() + 4, scratch_bytes),
+           JG_INVALID_ARGUMENT);
+  CHECK(LastError().find("jg_sample: ") != std::string::npos);
   jg_graph* graph = nullptr;
   CHECK_OK(jg_graph_begin(device.stream()));
   CHECK_OK(sample());

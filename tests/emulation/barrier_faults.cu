@@ -1,13 +1,15 @@
 // Threads that do not meet: seeded faults of which each must be reported, and their correct twins,
 // which must not. Found in every build.
 
+#include "emulation/device.h"
 #include "faults.h"
 #include "launch.cuh"
-#include "ptx/barrier.cuh"
 #include "ptx/mma.cuh"
 
 namespace jangle::test {
 namespace {
+
+using emulation::NamedBarrier;
 
 constexpr uint32_t kAll = 0xffffffffu;
 

@@ -3,14 +3,16 @@
 #include <cuda_runtime.h>
 
 #include "device_array.h"
+#include "emulation/device.h"
 #include "emulation/report.h"
 #include "launch.cuh"
 #include "native/check.h"
-#include "ptx/barrier.cuh"
 #include "ptx/cp_async.cuh"
 
 namespace jangle::test {
 namespace {
+
+using emulation::NamedBarrier;
 
 struct Indices {
   uint3 thread, block;

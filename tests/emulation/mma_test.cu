@@ -1,10 +1,10 @@
 // mma.sync, ldmatrix and movmatrix: small integers, for which every order of summation is exact,
-// against a plain loop; what a column of the product depends on; the emulation's order of
-// summation.
+// against a plain loop; what a column of the product depends on; what the emulation's sums lose.
 //
 // All but the last is asked of a GPU too (mma_test_cuda): there it is the emulation, and the
 // promise of the same bits for one row and for many, that are tested.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -17,7 +17,7 @@
 #include "native/random.h"
 #include "ptx/convert.cuh"
 #include "ptx/ldmatrix.cuh"
-#include "ptx/mma.cuh"
+#include "ptx/mma_s8_from.cuh"
 #include "ptx/movmatrix.cuh"
 
 namespace jangle::test {
@@ -69,7 +69,7 @@ __global__ void Multiply(P* problem) {
                                                        p.d[g + 8][2 * t], p.d[g + 8][2 * t + 1]};
   if constexpr (kFormat == Format::kBf16) MmaBf16(d, a, b);
   if constexpr (kFormat == Format::kF16) MmaF16(d, a, b);
-  if constexpr (kFormat == Format::kS8) MmaS8(d, a, b);
+  if constexpr (kFormat == Format::kS8) MmaS8From(d, a, b, d[0]);
   p.d[g][2 * t] = d[0];
   p.d[g][2 * t + 1] = d[1];
   p.d[g + 8][2 * t] = d[2];
@@ -138,11 +138,6 @@ void CheckColumns() {
           continue;
         }
         CHECK_BITS(found.d[i][n], whole.d[i][n]);
-#ifdef JANGLE_EMULATION
-        float want = p.d[i][n];
-        for (int k = 0; k < 16; k++) want = std::fmaf(p.a[i][k], p.b[k][n], want);
-        CHECK_BITS(found.d[i][n], want);
-#endif
       }
     }
   }
@@ -195,6 +190,57 @@ void CheckPositions() {
   }
 }
 
+#ifdef JANGLE_EMULATION
+// d plus the products of a row of A and column n of B, as native-build/emulation/mma.cpp says.
+float TruncatedSum(const float (&a)[16], const float (&b)[16][8], int n, float d) {
+  for (int begin = 0; begin < 16; begin += 8) {
+    std::vector<double> terms(1, static_cast<double>(d));
+    for (int k = begin; k < begin + 8; k++) {
+      terms.push_back(static_cast<double>(a[k]) * static_cast<double>(b[k][n]));
+    }
+    int most = std::numeric_limits<int>::min();
+    for (const double term : terms) {
+      if (term != 0) most = std::max(most, std::ilogb(term));
+    }
+    double sum = 0;
+    for (const double term : terms) {
+      if (term != 0) sum += std::ldexp(std::trunc(std::ldexp(term, 24 - most)), most - 24);
+    }
+    int exponent = 0;
+    const double mantissa = std::frexp(sum, &exponent);
+    d = static_cast<float>(std::ldexp(std::trunc(std::ldexp(mantissa, 24)), exponent - 24));
+  }
+  return d;
+}
+
+template <Format kFormat>
+void CheckTruncatedSums() {
+  Random random(2);
+  const auto element = [&random] {
+    const float value = Wide(random);
+    return kFormat == Format::kF16 ? HalfToFloat(FloatToHalf(value)) : value;
+  };
+  for (int trial = 0; trial < 200; trial++) {
+    Floats p;
+    for (int i = 0; i < 16; i++) {
+      for (float& value : p.a[i]) value = element();
+      for (float& value : p.b[i]) value = trial % 8 == 0 ? 0.0f : element();
+      for (float& value : p.d[i]) value = trial % 4 == 0 ? 0.0f : Wide(random) * random.Normal();
+      // Sums in the range of subnormals, which are added another way.
+      if (trial == 1) p.d[i][0] = std::ldexp(random.Normal(), -140);
+      if (trial == 1) p.b[i][0] = 0.0f;
+    }
+    const Floats found = Run<kFormat>(p);
+    for (int i = 0; i < 16; i++) {
+      for (int n = 0; n < 8; n++) {
+        CHECK_CONTEXT("row %d, column %d, trial %d", i, n, trial);
+        CHECK_BITS(found.d[i][n], TruncatedSum(p.a[i], p.b, n, p.d[i][n]));
+      }
+    }
+  }
+}
+#endif
+
 __global__ void LoadMatrices(uint32_t* out, bool transposed) {
   uint16_t* words = &SharedMemory<uint16_t>();
   for (unsigned i = threadIdx.x; i < 256; i += 32) words[i] = static_cast<uint16_t>(i);
@@ -206,6 +252,10 @@ __global__ void LoadMatrices(uint32_t* out, bool transposed) {
     Ldmatrix4(r, words + 8 * threadIdx.x);
   }
   for (int i = 0; i < 4; i++) out[threadIdx.x * 4 + static_cast<unsigned>(i)] = r[i];
+}
+
+__global__ void PackPairs(const float* values, uint32_t* halves) {
+  halves[threadIdx.x] = PackHalf2Saturated(values[2 * threadIdx.x], values[2 * threadIdx.x + 1]);
 }
 
 __global__ void Transpose(uint32_t* words) {
@@ -229,6 +279,32 @@ TEST(mma_column_has_the_same_bits_at_every_position) {
   CheckPositions<Format::kF16>();
 }
 
+#ifdef JANGLE_EMULATION
+TEST(mma_truncates_its_sums) {
+  CheckTruncatedSums<Format::kBf16>();
+  CheckTruncatedSums<Format::kF16>();
+}
+
+// Products of half an ulp of the sum so far count, eight of them as four ulp; a quarter is lost,
+// and so is what the sum has beyond its last bit.
+TEST(mma_keeps_one_guard_bit) {
+  const auto sum = [](float d, float product, int count) {
+    Floats p = {};
+    for (int k = 0; k < count; k++) {
+      p.a[0][k] = product * 0x1p12f;
+      p.b[k][0] = 0x1p-12f;
+    }
+    p.d[0][0] = d;
+    return Run<Format::kF16>(p).d[0][0];
+  };
+  CHECK_BITS(sum(1, 0x1p-24f, 8), 1 + 0x1p-21f);
+  CHECK_BITS(sum(1, 0x1p-24f, 16), 1 + 0x1p-20f);
+  CHECK_BITS(sum(1, 0x1p-25f, 16), 1.0f);
+  CHECK_BITS(sum(1, 0x1.8p-24f, 1), 1.0f);
+  CHECK_BITS(sum(-1, -0x1.8p-24f, 1), -1.0f);
+}
+#endif
+
 TEST(mma_bytes) {
   Bytes p;
   for (int i = 0; i < 32; i++) {
@@ -237,17 +313,16 @@ TEST(mma_bytes) {
   }
   p.a[0][0] = p.a[0][1] = -128;
   p.b[0][0] = p.b[1][0] = -128;
-  for (int m = 0; m < 16; m++) {
-    for (int n = 0; n < 8; n++) p.d[m][n] = m * 1000 - n;
-  }
-  p.d[3][3] = 0x7fffffff;  // sums wrap around
-  const Bytes found = Run<Format::kS8>(p);
-  for (int m = 0; m < 16; m++) {
-    for (int n = 0; n < 8; n++) {
-      uint32_t want = static_cast<uint32_t>(p.d[m][n]);
-      for (int k = 0; k < 32; k++) want += static_cast<uint32_t>(p.a[m][k] * p.b[k][n]);
-      CHECK_CONTEXT("row %d, column %d", m, n);
-      CHECK_EQ(found.d[m][n], static_cast<int32_t>(want));
+  for (const int32_t from : {0, 0x4b400000, -7, 0x7fffffff}) {  // the last wraps around
+    for (auto& row : p.d) std::fill_n(row, 8, from);
+    const Bytes found = Run<Format::kS8>(p);
+    for (int m = 0; m < 16; m++) {
+      for (int n = 0; n < 8; n++) {
+        uint32_t want = static_cast<uint32_t>(from);
+        for (int k = 0; k < 32; k++) want += static_cast<uint32_t>(p.a[m][k] * p.b[k][n]);
+        CHECK_CONTEXT("row %d, column %d, from %d", m, n, from);
+        CHECK_EQ(found.d[m][n], static_cast<int32_t>(want));
+      }
     }
   }
 }
@@ -269,6 +344,33 @@ TEST(mma_ldmatrix) {
         CHECK_EQ(found[lane * 4 + i], element(row, column) | element(row, column + 1) << 16);
       }
     }
+  }
+}
+
+TEST(mma_packs_halves_within_their_range) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {
+      1.5f,      -2.0f, 0.0f,   -0.0f,     65504.0f,   -65504.0f,      65519.0f,       65520.0f,
+      -65536.0f, 1e30f, -1e30f, kInfinity, -kInfinity, 1.00048828125f, 1.00146484375f, 5.9e-8f};
+  const std::vector<uint16_t> want = {0x3e00, 0xc000, 0x0000, 0x8000, 0x7bff, 0xfbff,
+                                      0x7bff, 0x7bff, 0xfbff, 0x7bff, 0xfbff, 0x7bff,
+                                      0xfbff, 0x3c00, 0x3c02, 0x0001};
+  // A NaN beside a number, in either half: its bits are the GPU's own.
+  values.insert(values.end(), {std::numeric_limits<float>::quiet_NaN(), 3.0f, 3.0f,
+                               std::numeric_limits<float>::quiet_NaN()});
+  values.resize(64);
+  const DeviceArray<float> from(values);
+  const DeviceArray<uint32_t> memory(32);
+  CHECK_EQ(Launch(PackPairs, dim3(1), dim3(32), 0, nullptr, from.data(), memory.data()),
+           cudaSuccess);
+  const std::vector<uint32_t> found = memory.Download();
+  for (size_t i = 0; i < want.size(); i++) {
+    CHECK_CONTEXT("value %.9g", static_cast<double>(values[i]));
+    CHECK_EQ(found[i / 2] >> (16 * (i % 2)) & 0xffffu, uint32_t{want[i]});
+  }
+  for (const uint32_t pair : {found[8], found[9] << 16 | found[9] >> 16}) {
+    CHECK((pair & 0x7fffu) > 0x7c00u);
+    CHECK_EQ(pair >> 16, 0x4200u);
   }
 }
 

@@ -1,14 +1,16 @@
 // Missing order between accesses: seeded faults of which each must be reported, and their correct
 // twins, which must not.
 
+#include "emulation/device.h"
 #include "emulation/intrinsics.h"
 #include "faults.h"
 #include "launch.cuh"
-#include "ptx/barrier.cuh"
 #include "ptx/cp_async.cuh"
 
 namespace jangle::test {
 namespace {
+
+using emulation::NamedBarrier;
 
 constexpr unsigned kThreads = 128;
 constexpr size_t kWordsBytes = kThreads * sizeof(int);

@@ -87,6 +87,13 @@ struct Batch {
   jg_batch* handle = nullptr;
 };
 
+// Scratch begins at a multiple of 64 bytes.
+struct alignas(64) Line {
+  uint8_t bytes[64];
+};
+using Scratch = std::vector<Line>;
+Scratch ScratchOf(int64_t bytes) { return Scratch(static_cast<size_t>((bytes + 63) / 64)); }
+
 // A packed weight [kVocabulary][kHidden], and what a product with it needs.
 struct Weight {
   Weight(const CpuContext& context, const Stream& stream, int32_t format) : dtype(format) {
@@ -101,10 +108,10 @@ struct Weight {
   }
 
   void Product(const Stream& stream, const std::vector<float>& x, const float* bias,
-               bool accumulate, std::vector<uint8_t>& scratch, std::vector<float>& y) const {
+               bool accumulate, Scratch& scratch, std::vector<float>& y) const {
     Ok(jg_matmul(stream.handle, dtype, kVocabulary, kHidden, packed.data(), kRows, x.data(),
                  kHidden, y.data(), kVocabulary, bias, accumulate ? 1 : 0, scratch.data(),
-                 std::ssize(scratch)));
+                 std::ssize(scratch) * 64));
   }
 
   int32_t dtype;
@@ -170,7 +177,7 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
   int64_t scratch_bytes = 0;
   Ok(jg_attention_scratch_bytes(context.handle, kHeads, kHeadDim, kRows, kMaxPages,
                                 &scratch_bytes));
-  std::vector<uint8_t> scratch(static_cast<size_t>(scratch_bytes));
+  Scratch scratch = ScratchOf(scratch_bytes);
   std::vector<float> attended(x.size());
   Ok(jg_attention(stream.handle, batch.handle, cache_dtype, kHeads, kKvHeads, kHeadDim, 0.125f,
                   cache.data(), h.data(), kHidden, attended.data(), kHidden, scratch.data(),
@@ -193,7 +200,7 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
 
   const auto bias = random.Normals(kVocabulary);
   auto logits = random.Normals(kRows * kVocabulary);
-  scratch.resize(static_cast<size_t>(weight.scratch_bytes));
+  scratch = ScratchOf(weight.scratch_bytes);
   weight.Product(stream, h, bias.data(), true, scratch, logits);
   keep("matmul", logits);
   const auto other = random.Normals(logits.size());
@@ -215,7 +222,7 @@ std::vector<Result> EveryOperation(int32_t threads, int32_t dtype, int32_t cache
   keep("topk ids", ids);
   keep("topk values", values);
   Ok(jg_sample_scratch_bytes(context.handle, kRows, kVocabulary, &scratch_bytes));
-  scratch.resize(static_cast<size_t>(scratch_bytes));
+  scratch = ScratchOf(scratch_bytes);
   Ok(jg_sample(stream.handle, batch.handle, 0, kRows, kVocabulary, other.data(), kVocabulary,
                ids.data(), scratch.data(), scratch_bytes));
   keep("sample", ids);
@@ -248,7 +255,7 @@ TEST(streams_of_several_threads_share_a_context_and_a_weight) {
   const auto x = random.Normals(kRows * kHidden);
   const auto product = [&](std::vector<float>& y) {
     const Stream stream(context);
-    std::vector<uint8_t> scratch(static_cast<size_t>(weight.scratch_bytes));
+    Scratch scratch = ScratchOf(weight.scratch_bytes);
     for (int i = 0; i < 20; i++) weight.Product(stream, x, nullptr, false, scratch, y);
   };
   std::vector<float> alone(kRows * kVocabulary);

@@ -21,8 +21,7 @@ void CpAsyncWait(int newest);
 void Ldmatrix(uint32_t* fragment, int matrices, const void* shared_row, bool transposed);
 uint32_t MovmatrixTransposed(uint32_t elements);
 
-// Sums of floats are a chain of fused multiply-adds, k ascending, that starts from d: one of the
-// orders a GPU may take. Columns of D do not depend on each other.
+// Sums of floats lose what a GPU's do (mma.cpp). Columns of D do not depend on each other.
 void MmaBf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 void MmaF16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 void MmaS8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);

@@ -113,6 +113,7 @@ public final class Batch extends Operand implements AutoCloseable {
    *
    * @param tokens ids; row i is {@code tokens[from + i]}
    * @param parents the row each one follows, -1 for the last committed position
+   * @param paddedRows {@code count}, or more, but then at most 128
    * @param committed positions that the cache holds already
    * @param pages the sequence's page table; every slot used must have its page
    */
