@@ -154,7 +154,8 @@ int32_t jg_context_create(int32_t device, int32_t threads, int32_t tier, jg_cont
                   jangle::kTierNames[tier], jangle::kTierNames[best]);
     }
     const int32_t chosen = tier == JG_TIER_BEST ? best : tier;
-    const int count = threads == 0 ? jangle::UsableProcessors() : threads;
+    const int count =
+        threads == 0 ? std::min(jangle::UsableProcessors(), jangle::kMostThreads) : threads;
     try {
       *context = new jg_context(count, chosen, *jangle::KernelsOfTier(chosen));
     } catch (const std::system_error& e) {

@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <string>
 
@@ -281,6 +282,12 @@ void MarkDevice(const void* address, size_t bytes, DeviceBytes state) {
     return;
   }
   device.Mark(reinterpret_cast<uintptr_t>(address), bytes, state);
+}
+
+void CopyMarks(void* to, const void* from, size_t bytes) {
+  if (!checked) return;
+  std::memmove(device.StateOf(reinterpret_cast<uintptr_t>(to)),
+               device.StateOf(reinterpret_cast<uintptr_t>(from)), bytes);
 }
 
 }  // namespace jangle::emulation

@@ -34,5 +34,7 @@ void MisalignedPointer(const void* address, size_t alignment, const char* file, 
 enum class DeviceBytes : uint8_t { kNone, kAllocated, kWritten };
 // Tells the checks what a range of device memory holds now.
 void MarkDevice(const void* address, size_t bytes, DeviceBytes state);
+// A range now holds what another did, be it written or not.
+void CopyMarks(void* to, const void* from, size_t bytes);
 
 }  // namespace jangle::emulation

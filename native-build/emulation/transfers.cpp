@@ -39,7 +39,13 @@ cudaError_t Copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) 
   if (!Valid(to, from, bytes, kind)) return cudaErrorInvalidValue;
   if (bytes == 0) return cudaSuccess;
   std::memmove(to, from, bytes);
-  if (InArena(to)) MarkDevice(to, bytes, DeviceBytes::kWritten);
+  if (InArena(to)) {
+    if (InArena(from)) {
+      CopyMarks(to, from, bytes);
+    } else {
+      MarkDevice(to, bytes, DeviceBytes::kWritten);
+    }
+  }
   return cudaSuccess;
 }
 

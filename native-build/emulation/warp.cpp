@@ -17,6 +17,20 @@ void ForLanes(uint32_t mask, Function function) {
   for (uint32_t left = mask; left != 0; left &= left - 1) function(std::countr_zero(left));
 }
 
+const char* NameOf(Shuffle mode) {
+  switch (mode) {
+    case Shuffle::kIndex:
+      return "__shfl_sync";
+    case Shuffle::kUp:
+      return "__shfl_up_sync";
+    case Shuffle::kDown:
+      return "__shfl_down_sync";
+    case Shuffle::kXor:
+      return "__shfl_xor_sync";
+  }
+  return "a shuffle";
+}
+
 struct ShuffleOperands {
   Shuffle mode;
   uint64_t value;
@@ -50,8 +64,15 @@ int SourceLane(const ShuffleOperands& operands, int lane) {
 }
 
 void ComputeShuffle(void* const* lanes, uint32_t mask) {
+  const int first = std::countr_zero(mask);
+  const auto& firsts = *static_cast<const ShuffleOperands*>(lanes[first]);
   ForLanes(mask, [&](int lane) {
     auto& mine = *static_cast<ShuffleOperands*>(lanes[lane]);
+    if (mine.mode != firsts.mode || mine.width != firsts.width) {
+      Say(Format("lane %d is at %s of width %d, lane %d at %s of width %d", first,
+                 NameOf(firsts.mode), firsts.width, lane, NameOf(mine.mode), mine.width));
+      Abandon(cudaErrorLaunchFailure, "warp divergence");
+    }
     const int source = SourceLane(mine, lane);
     if ((mask >> source & 1u) == 0) {
       mine.absent = source;
@@ -97,6 +118,22 @@ struct ReduceOperands {
   uint32_t result;
 };
 
+const char* NameOf(Reduce operation) {
+  switch (operation) {
+    case Reduce::kAdd:
+      return "__reduce_add_sync";
+    case Reduce::kMinSigned:
+      return "__reduce_min_sync of int";
+    case Reduce::kMinUnsigned:
+      return "__reduce_min_sync of unsigned";
+    case Reduce::kMaxSigned:
+      return "__reduce_max_sync of int";
+    case Reduce::kMaxUnsigned:
+      return "__reduce_max_sync of unsigned";
+  }
+  return "a reduction";
+}
+
 uint32_t Combine(Reduce operation, uint32_t a, uint32_t b) {
   const bool less_signed = static_cast<int32_t>(a) < static_cast<int32_t>(b);
   switch (operation) {
@@ -116,9 +153,15 @@ uint32_t Combine(Reduce operation, uint32_t a, uint32_t b) {
 
 void ComputeReduce(void* const* lanes, uint32_t mask) {
   const int first = std::countr_zero(mask);
-  uint32_t result = static_cast<const ReduceOperands*>(lanes[first])->value;
+  const auto& firsts = *static_cast<const ReduceOperands*>(lanes[first]);
+  uint32_t result = firsts.value;
   ForLanes(mask & (mask - 1), [&](int lane) {
     const auto& mine = *static_cast<const ReduceOperands*>(lanes[lane]);
+    if (mine.operation != firsts.operation) {
+      Say(Format("lane %d is at %s, lane %d at %s", first, NameOf(firsts.operation), lane,
+                 NameOf(mine.operation)));
+      Abandon(cudaErrorLaunchFailure, "warp divergence");
+    }
     result = Combine(mine.operation, result, mine.value);
   });
   ForLanes(mask, [&](int lane) { static_cast<ReduceOperands*>(lanes[lane])->result = result; });

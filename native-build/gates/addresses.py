@@ -3,13 +3,16 @@
 An access is judged by the worst of its alternatives. An address is unknown where it depends on loaded
 data, on other lanes, or on arithmetic beyond these rules. Assumed, as the kernels see to it: indices are
 not negative, 64-bit addresses carry alike in all lanes, and warps differ by a uniform offset, so warp 0
-stands for all.
+stands for all. Also that whole warps choose alike, where it is not seen which lanes choose what (a
+comparison of values known in every lane, in the same block of code), and that lanes which choose between
+two unknowns of one pattern choose between equals.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import re
 import struct
 from dataclasses import dataclass
@@ -17,7 +20,9 @@ from dataclasses import dataclass
 from cubins import Instruction
 from cuxray.analyze import lanevalue as lv
 from flow import Flow
-from lanes import UNIFORM, Lanes, State, add, constant, lift, union, unknown
+from lanes import UNIFORM, Lanes, State, add, choose, constant, lift, union, unknown
+
+MOST_ROUNDS = 64  # through a kernel's blocks, until what meets there no longer changes
 
 _PREDICATE = re.compile(r"^!?U?P(?:T|\d+)(?:\.\w+)*$")
 _SPECIAL = re.compile(r"SR_(TID|CTAID)\.?([XYZ])")
@@ -117,11 +122,34 @@ def _permute(a: lv.Value, selector: lv.Value, b: lv.Value) -> lv.Value:
 
 # Results that are the same in every lane, whatever the operands.
 _WARP_WIDE = ("VOTE", "VOTEU", "REDUX", "CREDUX", "S2UR", "ELECT")
-_NO_REGISTER = (
-    "ISETP", "FSETP", "DSETP", "HSETP2", "PLOP3", "UISETP", "UPLOP3", "R2P",
-    "ST", "RED", "BRA", "EXIT", "BAR", "NOP", "DEPBAR", "MEMBAR", "BSYNC", "BSSY", "BREAK", "YIELD",
-    "WARPSYNC", "FENCE", "ERRBAR", "RET", "LDGSTS", "LDGDEPBAR", "CCTL", "BMOV", "NANOSLEEP", "KILL",
-)  # fmt: skip
+_NO_REGISTER = frozenset((
+    "ISETP", "FSETP", "DSETP", "HSETP2", "FCHK", "PLOP3", "UISETP", "UPLOP3", "R2P",
+    "ST", "STG", "STS", "STL", "STSM", "RED", "REDG", "LDGSTS", "BRA", "BRX", "JMP", "EXIT", "RET", "KILL",
+    "BAR", "NOP", "DEPBAR", "LDGDEPBAR", "MEMBAR", "FENCE", "ERRBAR", "CGAERRBAR", "BSYNC", "BSSY", "BREAK",
+    "YIELD", "WARPSYNC", "ENDCOLLECTIVE", "CCTL", "CCTLL", "BMOV", "NANOSLEEP", "BPT",
+))  # fmt: skip
+
+_COMPARISONS = {
+    name.upper(): getattr(operator, name) for name in ("lt", "le", "eq", "ne", "ge", "gt")
+}  # fmt: skip
+
+
+def _where(comparison: str, signed: bool, a: Lanes, b: Lanes) -> tuple[bool, ...] | None:
+    """The lanes where it holds, of values known in every lane."""
+    values = a.alternatives + b.alternatives
+    if len(values) != 2 or any(value.kind != lv.PURE for value in values) or comparison not in _COMPARISONS:
+        return None
+    flip = 1 << 31 if signed else 0  # brings signed words into the order of unsigned ones
+    return tuple(_COMPARISONS[comparison](x ^ flip, y ^ flip) for x, y in zip(values[0].vec, values[1].vec))
+
+
+def _compare(opcode: str, operands: list[str], state: State) -> None:
+    parts = opcode.split(".")
+    if "EX" in parts or "AND" not in parts or operands[-1] != "PT" or state.guard:
+        return
+    holds = _where(parts[1], "U32" not in parts, *(state.operand(text) for text in operands[2:4]))
+    if holds and operands[0] != "PT":
+        state.predicates[operands[0]] = holds
 
 
 def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) -> None:
@@ -134,7 +162,9 @@ def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) 
     register = re.match(r"U?R(\d+|Z)", operands[0])
     for text in itertools.takewhile(_PREDICATE.match, operands[1:] if register else operands):
         state.forget_predicate(text)
-    if base.startswith(_NO_REGISTER):
+    if base == "ISETP":
+        _compare(instruction.opcode, operands, state)
+    if base in _NO_REGISTER:
         return
     while operands and _PREDICATE.match(operands[0]):
         operands.pop(0)
@@ -163,6 +193,8 @@ def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) 
         address = state.address(re.findall(r"\[([^\]]*)\]", instruction.operands)[-1])
         one = address.uniform and base.startswith("LD")
         value, words = UNIFORM if one else unknown("loaded data"), _loaded_words(instruction.opcode)
+    elif base in ("SEL", "VIMNMX") and (holds := _chosen(instruction.opcode, operands, state)):
+        value = choose(holds, *(state.operand(source) for source in sources[:2]))
     else:
         value = _arithmetic(uniform_twin, instruction.opcode, sources, state)
         if ".WIDE" in instruction.opcode or base == "CS2R":
@@ -171,11 +203,26 @@ def _execute(instruction: Instruction, state: State, threads: dict[str, Lanes]) 
         state.write(name, UNIFORM if i > 0 and ".WIDE" in instruction.opcode else value)
 
 
+def _chosen(opcode: str, operands: list[str], state: State) -> tuple[bool, ...] | None:
+    """The lanes that take the first of the two sources, where that is known and lanes differ in it."""
+    if opcode.startswith("SEL"):
+        return state.holds(operands[-1])
+    comparison = "GT" if operands[-1] == "!PT" else "LT"
+    holds = _where(comparison, "U32" not in opcode, *(state.operand(text) for text in operands[1:3]))
+    return holds if holds and 0 < sum(holds) < 32 else None
+
+
 @dataclass
 class Access:
     instruction: Instruction
-    space: str  # "global" or "shared"
+    space: str  # "global", "shared", or "generic" where the instruction does not tell
     address: Lanes
+
+
+_SPACES = {
+    "LDS": "shared", "STS": "shared", "LDSM": "shared", "STSM": "shared", "ATOMS": "shared",
+    "LDG": "global", "STG": "global", "LD": "generic", "ST": "generic", "ATOM": "generic",
+}  # fmt: skip
 
 
 def _accesses(instruction: Instruction, state: State) -> list[Access]:
@@ -190,8 +237,7 @@ def _accesses(instruction: Instruction, state: State) -> list[Access]:
             Access(instruction, "shared", state.address(addresses[0])),
             Access(instruction, "global", state.address(addresses[1])),
         ]
-    spaces = {"LDS": "shared", "STS": "shared", "LDSM": "shared", "STSM": "shared", "LDG": "global", "STG": "global"}
-    return [Access(instruction, spaces[base], state.address(addresses[-1]))] if base in spaces else []
+    return [Access(instruction, _SPACES[base], state.address(addresses[-1]))] if base in _SPACES else []
 
 
 _REGISTER = re.compile(r"\bU?R\d+\b")
@@ -199,7 +245,7 @@ _REGISTER = re.compile(r"\bU?R\d+\b")
 
 def _reads_and_writes(instruction: Instruction) -> tuple[set[str], set[str]]:
     operands = _split(instruction.operands)
-    stores = instruction.base.startswith(_NO_REGISTER)
+    stores = instruction.base in _NO_REGISTER
     first = 0
     while not stores and first < len(operands) and _PREDICATE.match(operands[first]):
         first += 1
@@ -252,7 +298,7 @@ def _call(instruction: Instruction, flow: Flow, state: State) -> None:
 
 
 def accesses(flow: Flow, threads: int) -> list[Access]:
-    """Every access to global and shared memory, of a block of `threads` x 1 x 1."""
+    """Every access to global and shared memory but global atomics, of a block of `threads` x 1 x 1."""
     zeros = constant(0)
     tid = {"X": Lanes((lv.pure([min(lane, threads - 1) for lane in range(32)]),)), "Y": zeros, "Z": zeros}
 
@@ -266,9 +312,11 @@ def accesses(flow: Flow, threads: int) -> list[Access]:
     entry: list[State | None] = [None] * len(flow.blocks)
     entry[0] = State()
     work = [0]
-    for _ in range(64 * len(flow.blocks)):
-        if not work:
-            break
+    rounds = 0
+    while work:
+        rounds += 1
+        if rounds > MOST_ROUNDS * len(flow.blocks):
+            raise RuntimeError(f"what the lanes hold still changes after {MOST_ROUNDS} rounds through a kernel")
         at = min(work)
         work.remove(at)
         state = State(entry[at])

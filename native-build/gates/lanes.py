@@ -71,6 +71,19 @@ def lift(operation, *operands: Lanes, reason: str = "") -> Lanes:
     return result
 
 
+def choose(holds: tuple[bool, ...], a: Lanes, b: Lanes) -> Lanes:
+    """a in the lanes where it holds, b in the others."""
+
+    def lanes(x: lv.Value, y: lv.Value) -> lv.Value:
+        if x == y:  # the base of shared memory, made anew
+            return x
+        if x.kind == y.kind == lv.PURE:
+            return lv.pure([i if first else j for first, i, j in zip(holds, x.vec, y.vec)])
+        return lv.varying("lanes that choose differently")
+
+    return lift(lanes, a, b)
+
+
 def add(*terms: Lanes) -> Lanes:
     total = terms[0]
     for term in terms[1:]:
@@ -86,6 +99,18 @@ class State(dict):
     holds where that predicate is true, if its last write was under it."""
 
     guard = ""  # the predicate of the instruction that reads
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        self.predicates: dict[str, tuple[bool, ...]] = {}  # the lanes where it holds, within a block of code
+
+    def holds(self, predicate: str) -> tuple[bool, ...] | None:
+        """The lanes where 'P0' or '@!P0' holds, where that is known and lanes differ in it. Where all of
+        this warp agree, another warp's may do otherwise."""
+        lanes = self.predicates.get(predicate.lstrip("@!"))
+        if not lanes or all(lanes) or not any(lanes):
+            return None
+        return tuple(not lane for lane in lanes) if "!" in predicate else lanes
 
     def operand(self, text: str) -> Lanes:
         if text.startswith(("c[", "-c[", "desc[")):
@@ -115,10 +140,13 @@ class State(dict):
             del self[key]
         if self.guard:
             self[name, self.guard] = value
-            value = value if before is None else union(before, value)
+            holds = self.holds(self.guard)
+            if before is not None:
+                value = choose(holds, value, before) if holds else union(before, value)
         self[name] = value
 
     def forget_predicate(self, name: str) -> None:
+        self.predicates.pop(name, None)
         for key in [key for key in self if isinstance(key, tuple) and key[1].lstrip("@!") == name]:
             del self[key]
 

@@ -56,6 +56,7 @@ def memory_faults(kernel: Kernel, expected: Expected) -> Iterator[str]:
     conflicts: dict[str, Faults] = {}
     scattered: dict[str, Faults] = {}
     untraced: dict[tuple[str, str], Faults] = {}
+    generic: dict[str, Faults] = {}
 
     def note(found: dict, key, access: Access, figure: float) -> None:
         fault = found.setdefault(key, Faults(access))
@@ -64,7 +65,9 @@ def memory_faults(kernel: Kernel, expected: Expected) -> Iterator[str]:
 
     for access in accesses(Flow(kernel.instructions), kernel.threads):
         base = access.instruction.base
-        if not access.address.alternatives:
+        if access.space == "generic":
+            note(generic, base, access, 0)
+        elif not access.address.alternatives:
             if base not in expected.untraced:
                 note(untraced, (base, access.space), access, 0)
         elif access.space == "shared":
@@ -76,6 +79,8 @@ def memory_faults(kernel: Kernel, expected: Expected) -> Iterator[str]:
             if share < expected.coalescing.get(base, [LEAST_COALESCED])[0]:
                 note(scattered, base, access, 100 - share)
 
+    for base, fault in generic.items():
+        yield f"{fault.count} {base} in the generic address space: {fault.first.instruction}"
     for base, fault in conflicts.items():
         yield f"{fault.count} {base} with bank conflicts, up to {fault.worst:.0f} ways: {fault.first.instruction}"
     for base, fault in scattered.items():

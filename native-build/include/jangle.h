@@ -92,8 +92,9 @@ JG_API int32_t jg_device_cache_bytes(int32_t device, int64_t* cache_bytes);
 
 /* ---- contexts ------------------------------------------------------------------------------- */
 
-/* `threads`: worker threads including the caller, 0 = one per processor that this process may use.
-   `tier`: JG_TIER_BEST, or a lower tier by force. A GPU ignores both. */
+/* `threads`: worker threads including the caller, at most 256; 0 = one per processor that this
+   process may run on, up to 256, whatever share of their time it has. `tier`: JG_TIER_BEST, or a
+   lower tier by force. A GPU ignores both. */
 JG_API int32_t jg_context_create(int32_t device, int32_t threads, int32_t tier,
                                  jg_context** context);
 JG_API int32_t jg_context_destroy(jg_context* context);

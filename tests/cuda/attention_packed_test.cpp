@@ -66,6 +66,8 @@ PackedResult<float> Run(const Device& device, const PackedShape& s, float scale,
   CHECK_OK(jg_attention_backward_scratch_bytes(device.context(), s.rows, s.heads, s.kv_heads,
                                                s.head_dim, &backward_bytes));
   const DeviceArray<uint8_t> scratch(device, std::max(forward_bytes, backward_bytes));
+  for (const auto* written : {&out, &dq, &dk, &dv, &lse}) written->Forget();
+  scratch.Forget();
   CHECK_OK(jg_attention_forward(device.stream(), s.rows, start.data(), gaps, s.heads, s.kv_heads,
                                 s.head_dim, scale, q.data(), nq + pad, k.data(), v.data(), nk + pad,
                                 out.data(), nq + pad, lse.data(), scratch.data(), scratch.size()));

@@ -86,6 +86,7 @@ class DeviceCache {
         dtype_(dtype),
         bytes_(device, pages * 2 * shape.Kv() * kPage * (dtype == JG_F16 ? 2 : 4)) {
     bytes_.Upload(std::vector<uint8_t>(static_cast<size_t>(bytes_.size()), 0xff));
+    bytes_.Forget();
   }
 
   void CopyFrom(const DeviceCache& other) {
@@ -130,6 +131,8 @@ class DeviceCache {
           device_.stream(), scratch.data(),
           std::vector<uint8_t>(static_cast<size_t>(scratch.size()), 0xff).data(), scratch.size()));
     }
+    scratch.Forget();
+    out.Forget();
     Enqueue(batch, in, out, scratch, kGap);
     const std::vector<float> result = out.Download();
     std::vector<float> rows;

@@ -23,6 +23,7 @@ Result Run(const Device& device, int64_t n, int64_t ld, const std::vector<float>
   const DeviceArray<float> z(device, all), w(device, weights);
   const DeviceArray<int32_t> t(device, targets);
   const DeviceArray<double> loss(device, std::vector<double>(targets.size(), NAN));
+  loss.Forget();
   CHECK_OK(jg_cross_entropy(device.stream(), std::ssize(targets), n, z.data() + offset, ld,
                             t.data(), w.data(), loss.data()));
   all = z.Download();

@@ -9,6 +9,9 @@
 #include "check.h"
 #include "jangle.h"
 
+// Only the emulation of CUDA has it (native-build/emulation/forget.cpp).
+extern "C" __attribute__((weak)) void jangle_emulation_forget(void* memory, uint64_t bytes);
+
 namespace jangle::test {
 
 #define CHECK_OK(call)                                                                       \
@@ -67,6 +70,13 @@ class DeviceArray {
     CHECK_EQ(from.size(), count_);
     CHECK_OK(jg_copy_to_device(device_.stream(), data_, from.data(), Bytes()));
     device_.Synchronize();
+  }
+  // From now on the checked emulation reports reads of what has not been written again. The memory
+  // stays what it is: no library finds zeros where a test put NaN.
+  void Forget() const {
+    if (jangle_emulation_forget != nullptr && count_ > 0) {
+      jangle_emulation_forget(data_, static_cast<uint64_t>(Bytes()));
+    }
   }
   std::vector<T> Download() const {
     std::vector<T> to(static_cast<size_t>(count_));

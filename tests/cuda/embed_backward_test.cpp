@@ -34,6 +34,7 @@ TEST(gather_rows_copies) {
       const DeviceArray<int32_t> all(device, ids);
       const std::vector<float> poison(static_cast<size_t>(7 * ld - pad), NAN);
       const DeviceArray<float> to(device, poison);
+      to.Forget();
       CHECK_OK(jg_gather_rows(device.stream(), 7, n, all.data(), from.data(), kTableRows, ld,
                               to.data(), ld));
       const auto out = to.Download();

@@ -59,11 +59,13 @@ void CheckWays(const Device& device, const PackedWeights& w, int64_t rows, bool 
     }
     const DeviceArray<uint8_t> scratch(device,
                                        std::vector<uint8_t>(static_cast<size_t>(bytes), 0xff));
+    scratch.Forget();
     const DeviceArray<float> y(device, before);
     if (fused) {
       CHECK_OK(ways.fused(y.data(), ldy, extra, extras, scratch.data(), bytes));
     } else {
       const DeviceArray<float> x(device, rows * w.k());
+      x.Forget();
       CHECK_OK(ways.make(x.data()));
       CHECK_OK(jg_matmul(device.stream(), w.dtype(), w.n(), w.k(), w.data(), rows, x.data(), w.k(),
                          y.data(), ldy, extra, extras, scratch.data(), bytes));

@@ -97,6 +97,8 @@ inline std::vector<float> RunGemm(const Device& device, int32_t products, const 
                              g.accumulate ? in.c : std::vector<float>(in.c.size(), std::nanf("")));
   DeviceArray<uint8_t> scratch(device, GemmScratch(device, products, g));
   scratch.Upload(std::vector<uint8_t>(static_cast<size_t>(scratch.size()), 0xff));
+  scratch.Forget();
+  if (!g.accumulate) c.Forget();
   CHECK_OK(jg_gemm(device.stream(), products, g.m, g.n, g.k, g.alpha, g.transpose_a, a.data(),
                    g.Lda(), g.transpose_b, b.data(), g.Ldb(), g.accumulate, c.data(), g.Ldc(),
                    scratch.data(), scratch.size()));

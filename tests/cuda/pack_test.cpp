@@ -45,6 +45,7 @@ TEST(pack_and_embed_give_every_weight_back) {
     const int64_t ldout = w.k + 3;
     DeviceArray<float> out(device, rows * ldout);
     out.Upload(std::vector<float>(static_cast<size_t>(rows * ldout), NAN));
+    out.Forget();
     CHECK_OK(jg_embed(device.stream(), batch, w.dtype, w.n, w.k, packed.data(), out.data(), ldout));
     device.Synchronize();
     const auto got = out.Download();

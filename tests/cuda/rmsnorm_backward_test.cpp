@@ -40,6 +40,7 @@ Result Run(const Device& device, const Case& c, const Inputs& in, bool accumulat
       jg_rmsnorm_backward_scratch_bytes(device.context(), c.rows, c.groups, c.n, &scratch_bytes));
   DeviceArray<uint8_t> scratch(device, scratch_bytes);
   scratch.Upload(std::vector<uint8_t>(static_cast<size_t>(scratch_bytes), 0xff));
+  scratch.Forget();
   const DeviceArray<float> x(device, in.x), dy(device, in.dy), weight(device, in.weight);
   const DeviceArray<float> dx(device, in.dx), dweight(device, in.dweight);
   CHECK_OK(jg_rmsnorm_backward(device.stream(), c.rows, c.groups, c.n, x.data(), ld, weight.data(),

@@ -25,6 +25,7 @@ std::vector<float> Run(const Device& device, const Case& c, const std::vector<fl
   const DeviceArray<float> x_device(device, in);
   const DeviceArray<float> w_device(device, w);
   const DeviceArray<float> y_device(device, std::vector<float>(in.size(), NAN));
+  y_device.Forget();
   CHECK_OK(jg_rmsnorm(device.stream(), c.rows, c.groups, c.n, x_device.data() + c.offset, ld,
                       w_device.data() + c.offset, kEps, y_device.data() + c.offset, ld));
   const std::vector<float> y = y_device.Download();

@@ -60,6 +60,8 @@ std::vector<int32_t> DrawRows(const Device& device, const RowsAt& at, int64_t fi
       device, std::vector<uint8_t>(static_cast<size_t>(scratch_bytes), 0xff));
   const DeviceArray<float> logits_device(device, logits);
   const DeviceArray<int32_t> ids(device, std::vector<int32_t>(static_cast<size_t>(rows), -7));
+  scratch.Forget();
+  ids.Forget();
   at.Sample({f}, seed);
   CHECK_OK(jg_sample(device.stream(), at.batch(), first_row, rows, n, logits_device.data(), ld,
                      ids.data(), scratch.data(), scratch_bytes));

@@ -11,6 +11,8 @@ double SumSquares(const Device& device, const std::vector<float>& x) {
   CHECK_OK(jg_sum_squares_scratch_bytes(device.context(), std::ssize(x), &scratch_bytes));
   const DeviceArray<uint8_t> scratch(device, scratch_bytes);
   const DeviceArray<double> sum(device, std::vector<double>{NAN});
+  scratch.Forget();
+  sum.Forget();
   // Not at the beginning of a row of 16 bytes.
   std::vector<float> shifted = {NAN};
   shifted.insert(shifted.end(), x.begin(), x.end());

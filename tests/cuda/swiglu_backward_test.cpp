@@ -19,6 +19,8 @@ TEST(swiglu_backward_matches_double) {
       const std::vector<float> poison(size, NAN);
       const DeviceArray<float> g(device, gate), u(device, up), d(device, dout);
       const DeviceArray<float> dg(device, poison), du(device, poison);
+      dg.Forget();
+      du.Forget();
       CHECK_OK(jg_swiglu_backward(device.stream(), rows, n, g.data(), u.data(), ld, d.data(), ld,
                                   dg.data(), du.data(), ld));
       const auto dgate = dg.Download();

@@ -15,6 +15,7 @@ std::vector<float> Run(const Device& device, int64_t rows, int64_t n, int64_t ld
   in.insert(in.end(), gate_up.begin(), gate_up.begin() + (rows - 1) * ldx + 2 * n);
   const DeviceArray<float> x(device, in);
   const DeviceArray<float> out(device, std::vector<float>(static_cast<size_t>(rows * n), NAN));
+  out.Forget();
   const float* gate = x.data() + offset;
   CHECK_OK(jg_swiglu(device.stream(), rows, n, gate, gate + n, ldx, out.data(), n));
   return out.Download();

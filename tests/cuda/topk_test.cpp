@@ -19,6 +19,8 @@ void CheckRows(const Device& device, const std::vector<float>& x, int64_t rows, 
   const DeviceArray<float> logits(device, all);
   const DeviceArray<int32_t> ids(device, rows * k);
   const DeviceArray<float> values(device, rows * k);
+  ids.Forget();
+  values.Forget();
   CHECK_OK(jg_topk(device.stream(), rows, n, k, logits.data(), n + pad, ids.data(), values.data()));
   const auto got_ids = ids.Download();
   const auto got_values = values.Download();

@@ -66,9 +66,13 @@ class Step {
   void Reset() {
     for (auto& output : outputs_) {
       output->Upload(std::vector<float>(static_cast<size_t>(output->size()), NAN));
+      output->Forget();
     }
+    scratch_.Forget();
     loss_.Upload(std::vector<double>(static_cast<size_t>(kRows), NAN));
     sum_.Upload({NAN});
+    loss_.Forget();
+    sum_.Forget();
   }
 
   void Run() {

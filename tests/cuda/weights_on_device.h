@@ -92,6 +92,8 @@ inline std::vector<float> Product(const Device& device, const PackedWeights& w,
   if (scratch_bytes > 0) {
     scratch.Upload(std::vector<uint8_t>(static_cast<size_t>(scratch_bytes), 0xff));
   }
+  scratch.Forget();
+  if (options.add == nullptr) y_device.Forget();
   const DeviceArray<float> bias(device,
                                 options.bias == nullptr ? std::vector<float>() : *options.bias);
   CHECK_OK(jg_matmul(device.stream(), w.dtype(), w.n(), w.k(), w.data(), rows,

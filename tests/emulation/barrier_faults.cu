@@ -62,6 +62,27 @@ __global__ void Mixed(bool mixed) {
   }
 }
 
+// Lanes below `some` shuffle or reduce otherwise than the others.
+__global__ void MixedShuffles(unsigned some) {
+  if (threadIdx.x % 32 < some) {
+    __shfl_down_sync(kAll, 1, 1);
+  } else {
+    __shfl_up_sync(kAll, 1, 1);
+  }
+}
+
+__global__ void MixedWidths(unsigned some) {
+  __shfl_xor_sync(kAll, 1, 1, threadIdx.x % 32 < some ? 16 : 32);
+}
+
+__global__ void MixedReductions(unsigned some) {
+  if (threadIdx.x % 32 < some) {
+    __reduce_add_sync(kAll, 1);
+  } else {
+    __reduce_max_sync(kAll, 1);
+  }
+}
+
 // Each half warp by itself, in any order, and then both.
 __global__ void Halves() {
   const uint32_t mask = threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
@@ -154,6 +175,15 @@ TEST(barrier_mixed_collectives) {
   ExpectFault("warp divergence", cudaErrorLaunchFailure, [] { return Run(Mixed, 64, true); });
   ExpectSilence([] { return Run(Mixed, 64, false); });
   ExpectSilence([] { return Run(Halves, 64); });
+}
+
+TEST(barrier_mixed_shuffles_and_reductions) {
+  for (const auto kernel : {MixedShuffles, MixedWidths, MixedReductions}) {
+    ExpectFault("warp divergence", cudaErrorLaunchFailure, [&] { return Run(kernel, 64, 16u); });
+    for (const unsigned some : {0u, 32u}) {
+      ExpectSilence([&] { return Run(kernel, 64, some); });
+    }
+  }
 }
 
 TEST(barrier_lane_not_in_mask) {

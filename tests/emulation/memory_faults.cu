@@ -8,6 +8,8 @@
 #include "ptx/ldmatrix.cuh"
 #include "ptx/shared.cuh"
 
+extern "C" void jangle_emulation_forget(void* memory, uint64_t bytes);
+
 namespace jangle::test {
 namespace {
 
@@ -222,6 +224,33 @@ TEST(memory_uninitialised_global) {
   };
   ExpectFault("uninitialised global read", cudaErrorLaunchFailure, [&] { return run(39); });
   ExpectSilence([&] { return run(40); });
+}
+
+// A copy of what was never written is no more written than that.
+TEST(memory_uninitialised_global_after_a_copy) {
+  SKIP_UNLESS_CHECKED();
+  const auto run = [](size_t written) {
+    DeviceArray<int> from(10);
+    CHECK_EQ(cudaMemset(from.data(), 0, written), cudaSuccess);
+    DeviceArray<int> in(std::vector<int>(10, 1));
+    CHECK_EQ(cudaMemcpy(in.data(), from.data(), 40, cudaMemcpyDeviceToDevice), cudaSuccess);
+    DeviceArray<int> out(kThreads);
+    return Launch(Sum, dim3(1), dim3(kThreads), 0, nullptr, in.data(), out.data(), 10u);
+  };
+  ExpectFault("uninitialised global read", cudaErrorLaunchFailure, [&] { return run(39); });
+  ExpectSilence([&] { return run(40); });
+}
+
+TEST(memory_forgotten) {
+  SKIP_UNLESS_CHECKED();
+  const auto run = [](size_t forgotten) {
+    DeviceArray<int> in(std::vector<int>(10, 1));
+    jangle_emulation_forget(in.data() + 9, forgotten);
+    DeviceArray<int> out(kThreads);
+    return Launch(Sum, dim3(1), dim3(kThreads), 0, nullptr, in.data(), out.data(), 10u);
+  };
+  ExpectFault("uninitialised global read", cudaErrorLaunchFailure, [&] { return run(1); });
+  ExpectSilence([&] { return run(0); });
 }
 
 // A report names the kernel, the block, the thread and the address.

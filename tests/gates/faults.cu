@@ -50,6 +50,25 @@ __global__ void __launch_bounds__(128) ConflictKernel(const float* x, float* y) 
   for (int row = warp; row < 32; row += 4) y[row * 32 + lane] = tile[lane * 32 + row];
 }
 
+// Counts of all lanes in one bank.
+__global__ void __launch_bounds__(128) SharedAtomicKernel(int* y) {
+  __shared__ int counts[32 * 32];
+  for (int i = static_cast<int>(threadIdx.x); i < 32 * 32; i += 128) counts[i] = 0;
+  __syncthreads();
+  atomicAdd(&counts[threadIdx.x % 32 * 32], static_cast<int>(threadIdx.x));
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < 32 * 32; i += 128) y[i] = counts[i];
+}
+
+// Whether it reads shared memory, only the hardware sees.
+__global__ void __launch_bounds__(128) GenericKernel(bool shared, const float* x, float* y) {
+  __shared__ float tile[128];
+  tile[127 - threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  const float* from = shared ? tile : x;
+  y[threadIdx.x] = from[threadIdx.x];
+}
+
 // A sector of 32 bytes for every 4.
 __global__ void __launch_bounds__(128) ScatterKernel(const float* x, float* y) {
   y[threadIdx.x] = x[threadIdx.x * 8];

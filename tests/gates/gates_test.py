@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 GATES, OBJECT, CUOBJDUMP = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
@@ -17,6 +18,7 @@ import addresses  # noqa: E402
 import check  # noqa: E402
 import cycles  # noqa: E402
 import flow  # noqa: E402
+import memory  # noqa: E402
 import model  # noqa: E402
 from cubins import Instruction, Kernel, MissingTool, Toolkit, read_kernels, short_name  # noqa: E402
 from expectations import Expectations  # noqa: E402
@@ -55,6 +57,12 @@ class Faults(unittest.TestCase):
 
     def test_bank_conflict(self):
         self.only("ConflictKernel", "LDS with bank conflicts, up to 32 ways")
+
+    def test_bank_conflict_of_atomics(self):
+        self.only("SharedAtomicKernel", "ATOMS with bank conflicts, up to 32 ways")
+
+    def test_generic_address(self):
+        self.only("GenericKernel", "1 LD in the generic address space")
 
     def test_scattered_read_and_missing_instruction(self):
         self.only("ScatterKernel", "no HMMA", "LDG badly coalesced, down to 12 %")
@@ -167,6 +175,60 @@ class Parts(unittest.TestCase):
         first, _, last = addresses.accesses(flow.Flow(code), 32)
         self.assertEqual(tuple(range(0, 128, 4)), first.address.alternatives[0].vec)
         self.assertEqual("matrix fragments", last.address.reason)
+
+    def access_of_last(self, lines) -> addresses.Access:
+        code = [Instruction(16 * i, guard, op, operands, 1) for i, (guard, op, operands) in enumerate(lines)]
+        return addresses.accesses(flow.Flow(code), 32)[-1]
+
+    def test_reduction_writes_a_register(self):
+        access = self.access_of_last(
+            [
+                ("", "S2R", "R1, SR_TID.X"),
+                ("", "IMAD.SHL.U32", "R3, R1, 0x4, RZ"),
+                ("", "REDUX.SUM.S32", "UR4, R1"),
+                ("", "LDS", "R5, [R3+UR4]"),
+                ("", "EXIT", ""),
+            ]
+        )
+        self.assertEqual(tuple(range(0, 128, 4)), access.address.alternatives[0].vec)
+
+    def test_lanes_that_choose_differently(self):
+        # Words 0 to 15 and 32 to 47: neither of the two that each lane chooses between has conflicts.
+        choices = [
+            [("", "SEL", "R4, R2, R3, !P0")],
+            [("", "MOV", "R4, R2"), ("@P0", "MOV", "R4, R3")],
+        ]
+        for choice in choices:
+            access = self.access_of_last(
+                [
+                    ("", "S2R", "R1, SR_TID.X"),
+                    ("", "IMAD.SHL.U32", "R2, R1, 0x4, RZ"),
+                    ("", "IADD3", "R3, R2, 0x40, RZ"),
+                    ("", "ISETP.GT.U32.AND", "P0, PT, R1, 0xf, PT"),
+                    *choice,
+                    ("", "LDS", "R5, [R4]"),
+                    ("", "EXIT", ""),
+                ]
+            )
+            self.assertEqual(2, memory.conflict_ways(access))
+
+    def test_limit_that_binds_in_some_lanes(self):
+        access = self.access_of_last(
+            [
+                ("", "S2R", "R1, SR_TID.X"),
+                ("", "VIMNMX", "R2, R1, 0x1e, PT"),
+                ("", "IMAD.SHL.U32", "R3, R2, 0x4, RZ"),
+                ("", "LDS", "R5, [R3]"),
+                ("", "EXIT", ""),
+            ]
+        )
+        self.assertEqual([(*range(0, 124, 4), 120)], [value.vec for value in access.address.alternatives])
+
+    def test_lanes_that_do_not_come_to_rest_are_an_error(self):
+        lines = [("", "S2R", "R1, SR_TID.X"), ("", "IADD3", "R2, R2, R1, RZ"), ("@P0", "BRA", "0x10"), ("", "EXIT", "")]
+        code = [Instruction(16 * i, guard, op, operands, 1) for i, (guard, op, operands) in enumerate(lines)]
+        with unittest.mock.patch.object(addresses, "MOST_ROUNDS", 1), self.assertRaisesRegex(RuntimeError, "1 rounds"):
+            addresses.accesses(flow.Flow(code), 32)
 
     def test_guarded_values_are_kept_through_a_loop(self):
         # R2 is written and read where P0 holds; the next time around, loaded data is left in it.

@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jangle.JavaProgram;
 import dev.jangle.ffi.EmulationSettings;
 import dev.jangle.ffi.NativeException;
 import dev.jangle.format.DType;
 import dev.jangle.model.Workspace;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -67,9 +69,23 @@ class BackendTest {
   @Test
   void everyProcessorIsUsedByDefault() {
     try (Backend backend = Backend.open(BackendKind.CPU, 0, null)) {
-      assertTrue(backend.threads() >= 1);
-      assertTrue(backend.threads() <= Runtime.getRuntime().availableProcessors());
+      assertEquals(Math.min(256, Runtime.getRuntime().availableProcessors()), backend.threads());
     }
+  }
+
+  /** What the JVM is told here, it finds out by itself in a container. */
+  @Test
+  void threadsByDefaultAreNoMoreThanTheProcessorsThatTheJvmMayUse()
+      throws IOException, InterruptedException {
+    List<String> command =
+        JavaProgram.command(
+            DefaultThreads.class,
+            List.of("--enable-native-access=ALL-UNNAMED", "-XX:ActiveProcessorCount=1"));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), output);
+    assertEquals("1", output.strip());
   }
 
   @ParameterizedTest

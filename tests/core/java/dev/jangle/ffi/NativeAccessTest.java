@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.jangle.ClassPath;
+import dev.jangle.JavaProgram;
 import dev.jangle.backend.BackendStatus;
 import dev.jangle.backend.Backends;
 import java.io.IOException;
@@ -31,12 +31,7 @@ class NativeAccessTest {
   void whereJavaForbidsNativeCodeEveryBackendSaysHowToAllowIt() throws Exception {
     Process process =
         new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "--illegal-native-access=deny",
-                "-cp",
-                ClassPath.ofThisProcess(),
-                Probe.class.getName())
+                JavaProgram.command(Probe.class, List.of("--illegal-native-access=deny")))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     List<String> lines;

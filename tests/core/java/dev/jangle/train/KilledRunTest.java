@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jangle.JavaProgram;
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,10 +23,6 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class KilledRunTest {
   private static final int KILLS = 10;
-
-  /** Properties that name the backend; the program has those of this process. */
-  private static final List<String> SAME =
-      List.of("jangle.native.cache", "jangle.test.backend", "jangle.library.cuda");
 
   @TempDir Path folder;
 
@@ -82,43 +77,8 @@ class KilledRunTest {
   private Process start(TinyRun tiny) throws IOException {
     List<String> command =
         new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-Xshare:auto",
-                "--enable-native-access=ALL-UNNAMED"));
-    for (String name : SAME) {
-      if (System.getProperty(name) != null) {
-        command.add("-D" + name + "=" + System.getProperty(name));
-      }
-    }
-    command.addAll(
-        List.of(
-            "-cp",
-            classPath(),
-            KilledRun.class.getName(),
-            tiny.model.toString(),
-            tiny.data.toString(),
-            folder.toString()));
+            JavaProgram.command(KilledRun.class, List.of("--enable-native-access=ALL-UNNAMED")));
+    command.addAll(List.of(tiny.model.toString(), tiny.data.toString(), folder.toString()));
     return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-  }
-
-  /** What this process runs with, be it on the module path or not. */
-  private static String classPath() {
-    List<String> entries = new ArrayList<>();
-    entries.add(root(KilledRun.class));
-    entries.add(root(Trainer.class));
-    Stream.of("java.class.path", "jdk.module.path")
-        .map(name -> System.getProperty(name, ""))
-        .filter(path -> !path.isEmpty())
-        .forEach(entries::add);
-    return String.join(File.pathSeparator, entries);
-  }
-
-  /** The folder that a class was loaded from. */
-  private static String root(Class<?> type) {
-    String name = type.getName().replace('.', '/') + ".class";
-    String found = String.valueOf(type.getClassLoader().getResource(name));
-    return found.substring("file:".length(), found.length() - name.length());
   }
 }

@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class Backend implements AutoCloseable {
   private static final Map<String, Bindings> LIBRARIES = new ConcurrentHashMap<>();
+  private static final int MOST_THREADS = 256;
 
   final Bindings bindings;
   private final BackendKind kind;
@@ -52,7 +53,8 @@ public final class Backend implements AutoCloseable {
    * Opens a backend. {@link BackendKind#AUTO} is CUDA where it works and no tier is asked for, else
    * the CPU, which then knows the {@link #fallback} reason.
    *
-   * @param threads worker threads, the caller included; 0 for one per processor; a GPU has none
+   * @param threads worker threads, the caller included, at most 256; 0 for one per {@linkplain
+   *     Runtime#availableProcessors processor}; a GPU has none
    * @param tier a lower instruction-set tier of the CPU by force, or null for the best
    * @throws BackendException where it cannot be used, with the reason
    */
@@ -80,7 +82,12 @@ public final class Backend implements AutoCloseable {
       if (tier == Tier.CUDA) {
         throw new BackendException("the CPU has no tier " + tier, null);
       }
-      return new Backend(BackendKind.CPU, library("cpu"), threads, tier, fallback);
+      // The JVM knows of a container's share of processor time, which the library does not.
+      int count =
+          threads == 0
+              ? Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors())
+              : threads;
+      return new Backend(BackendKind.CPU, library("cpu"), count, tier, fallback);
     } catch (NativeException | UnsatisfiedLinkError | IllegalCallerException e) {
       throw new BackendException("the CPU backend cannot be used: " + e.getMessage(), e);
     }
