@@ -5,13 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.cli.term.Failure;
-import dev.jangle.cli.term.Terminal;
+import dev.jangle.cli.term.Pipes;
 import dev.jangle.smollm2.MsnAdapter;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,15 +22,7 @@ class AdapterStoreTest {
   @TempDir Path home;
 
   private AdapterStore store() {
-    return new AdapterStore(
-        new Terminal(
-            Map.of("JANGLE_HOME", home.toString()),
-            new ByteArrayInputStream(new byte[0]),
-            new ByteArrayOutputStream(),
-            new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8),
-            false,
-            false,
-            false));
+    return new AdapterStore(Pipes.of(Map.of("JANGLE_HOME", home.toString())));
   }
 
   private static List<String> names(Path folder) throws IOException {

@@ -6,15 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.cli.term.Failure;
-import dev.jangle.cli.term.Terminal;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
+import dev.jangle.cli.term.Pipes;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
 import java.net.ProxySelector;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -26,16 +22,7 @@ class EnvironmentProxiesTest {
   private static final URI HUB = URI.create("https://Hub.example.com/api");
 
   private static List<Proxy> select(Map<String, String> environment, URI uri) {
-    return new EnvironmentProxies(
-            new Terminal(
-                environment,
-                new ByteArrayInputStream(new byte[0]),
-                new ByteArrayOutputStream(),
-                new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8),
-                false,
-                false,
-                false))
-        .select(uri);
+    return new EnvironmentProxies(Pipes.of(environment)).select(uri);
   }
 
   private static List<Proxy> proxy(String host, int port) {

@@ -5,12 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.cli.term.Failure;
-import dev.jangle.cli.term.Terminal;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
+import dev.jangle.cli.term.Pipes;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -22,15 +18,7 @@ class ModelStoreTest {
   @TempDir Path home;
 
   private ModelStore store(Map<String, String> environment) {
-    return new ModelStore(
-        new Terminal(
-            environment,
-            new ByteArrayInputStream(new byte[0]),
-            new ByteArrayOutputStream(),
-            new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8),
-            false,
-            false,
-            false));
+    return new ModelStore(Pipes.of(environment));
   }
 
   private ModelStore store() {

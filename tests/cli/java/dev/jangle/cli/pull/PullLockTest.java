@@ -4,10 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.jangle.cli.term.Pipes;
 import dev.jangle.cli.term.Terminal;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
@@ -24,15 +23,7 @@ class PullLockTest {
   private final ByteArrayOutputStream notes = new ByteArrayOutputStream();
 
   private PullLock acquire(String model) throws Exception {
-    Terminal terminal =
-        new Terminal(
-            Map.of(),
-            new ByteArrayInputStream(new byte[0]),
-            new ByteArrayOutputStream(),
-            new PrintStream(notes, true, StandardCharsets.UTF_8),
-            false,
-            false,
-            false);
+    Terminal terminal = Pipes.of(Map.of(), notes);
     return PullLock.acquire(folder.resolve(model + ".lock"), model, terminal);
   }
 

@@ -7,12 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jangle.cli.term.Failure;
+import dev.jangle.cli.term.Pipes;
 import dev.jangle.cli.term.Terminal;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -75,15 +74,7 @@ class PullTest {
     for (int i = 0; i < more.length; i += 2) {
       environment.put(more[i], more[i + 1]);
     }
-    Terminal terminal =
-        new Terminal(
-            environment,
-            new ByteArrayInputStream(new byte[0]),
-            new ByteArrayOutputStream(),
-            new PrintStream(notes, true, StandardCharsets.UTF_8),
-            false,
-            false,
-            false);
+    Terminal terminal = Pipes.of(environment, notes);
     return new ModelPuller(
             terminal,
             new ModelStore(terminal),
