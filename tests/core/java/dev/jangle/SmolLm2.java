@@ -13,7 +13,7 @@ public final class SmolLm2 {
 
   /**
    * The file of system property {@code jangle.test.smollm2}, else what {@code jangle pull smollm2}
-   * left in its folder. Without one the test is skipped, and says so.
+   * left in its folder. Without one the test is skipped.
    */
   public static Path fileOrSkip() throws IOException {
     String given = System.getProperty("jangle.test.smollm2");
@@ -32,7 +32,6 @@ public final class SmolLm2 {
     String missing =
         "SmolLM2 is not in %s: run 'jangle pull smollm2', or set -Djangle.test.smollm2=FILE"
             .formatted(folder);
-    System.out.println("skipped: " + missing);
     return Assumptions.abort(missing);
   }
 
