@@ -53,13 +53,14 @@ void Narrow(const std::string& folder, const Files& files, MemoryLimit& limit) {
 
 // The group and all above it. In a container the path may be one that only the host sees; its own
 // group then lies at the mount itself.
-void NarrowAlong(const std::string& root, std::string path, const Files& files,
+void NarrowAlong(const std::string& mount, const std::string& path, const Files& files,
                  MemoryLimit& limit) {
+  std::string folder = mount;
+  folder += path;
   for (;;) {
-    Narrow(root + files.mount + path, files, limit);
-    const size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return;
-    path.erase(slash);
+    Narrow(folder, files, limit);
+    if (folder.size() <= mount.size()) return;
+    folder.erase(folder.rfind('/'));
   }
 }
 
@@ -84,9 +85,9 @@ MemoryLimit LimitOfGroups(const std::string& root) {
     if (controllers == 0 || path == 0) continue;
     const std::string names = line.substr(controllers, path - 1 - controllers);
     if (names.empty()) {
-      NarrowAlong(root, line.substr(path), kVersion2, limit);
+      NarrowAlong(root + kVersion2.mount, line.substr(path), kVersion2, limit);
     } else if (Lists(names, "memory")) {
-      NarrowAlong(root, line.substr(path), kVersion1, limit);
+      NarrowAlong(root + kVersion1.mount, line.substr(path), kVersion1, limit);
     }
   }
   return limit;
