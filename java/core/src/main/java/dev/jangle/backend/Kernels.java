@@ -184,8 +184,8 @@ public final class Kernels implements AutoCloseable {
             y.ld(),
             bias == null ? MemorySegment.NULL : bias.range(this, 0, weight.n() * Float.BYTES),
             accumulate ? 1 : 0,
-            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
-            scratch == null ? 0 : scratch.bytes()));
+            Shapes.address(this, scratch),
+            Shapes.bytes(scratch)));
   }
 
   /**
@@ -392,8 +392,8 @@ public final class Kernels implements AutoCloseable {
             q.ld(),
             out.address(this),
             out.ld(),
-            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
-            scratch == null ? 0 : scratch.bytes()));
+            Shapes.address(this, scratch),
+            Shapes.bytes(scratch)));
   }
 
   /** {@code out = silu(gate) * up}. */
@@ -481,8 +481,8 @@ public final class Kernels implements AutoCloseable {
             logits.address(this),
             logits.ld(),
             ids.range(this, 0, logits.rows() * Integer.BYTES),
-            scratch == null ? MemorySegment.NULL : scratch.range(this, 0, scratch.bytes()),
-            scratch == null ? 0 : scratch.bytes()));
+            Shapes.address(this, scratch),
+            Shapes.bytes(scratch)));
   }
 
   /** Copies native host memory to the start of a buffer. */
